@@ -1,0 +1,152 @@
+/* The arguments of every leaf, each named once: P(type, name) a pointer, I(name) an int64, F(name) a double.
+ *
+ * Structs are made from these lists, and so is the table by which the planner fills them. Pointers that a step does
+ * not use are null. Sizes and strides (ld...) count elements, unless a comment says bytes. `act`, `alpha`, `beta`,
+ * `gamma` are the epilogue: an entry of GF_ACTIVATIONS and its numbers, applied last.
+ */
+#ifndef GF_FIELDS_H
+#define GF_FIELDS_H
+
+#include "abi.h"
+
+/* y = act(f(x)); the comment is the function, with its numbers */
+#define GF_ACTIVATIONS(A) \
+    A(linear)          /* x */ \
+    A(relu)            /* max(x, 0) */ \
+    A(relu_general)    /* beta if x >= beta, x if gamma <= x < beta, alpha * (x - gamma) otherwise; in that order */ \
+    A(clip)            /* min(max(x, alpha), beta) */ \
+    A(sigmoid)         /* 1 / (1 + exp(-x)) */ \
+    A(tanh) \
+    A(hard_sigmoid)    /* min(max(alpha * x + beta, 0), 1) */ \
+    A(elu)             /* x if x > 0, alpha * (exp(x) - 1) otherwise */ \
+    A(selu)            /* 1.0507009873554805 * elu with alpha = 1.6732632423543772 */ \
+    A(softplus)        /* log(1 + exp(x)) */ \
+    A(softsign)        /* x / (1 + |x|) */ \
+    A(exponential) \
+    A(silu)            /* x * sigmoid(x) */ \
+    A(gelu)            /* x * (1 + erf(x / sqrt 2)) / 2 */ \
+    A(gelu_tanh)       /* x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3))) / 2 */ \
+    A(affine)          /* alpha * x + beta */ \
+    A(negative) \
+    A(absolute) \
+    A(square) \
+    A(sqrt) \
+    A(rsqrt)           /* 1 / sqrt(x) */ \
+    A(reciprocal) \
+    A(log) \
+    A(erf)
+
+#define GF_BINARIES(A) A(add) A(subtract) A(multiply) A(divide) A(maximum) A(minimum)
+
+#define GF_REDUCTIONS(A) A(sum) A(mean) A(max) A(min)
+
+#define GF_POOLS(A) A(max) A(average)
+
+#define GF_INDEX_KINDS(A) A(int32) A(int64) A(float32)
+
+#define GF_EPILOGUE_FIELDS(P, I, F) I(act) F(alpha) F(beta) F(gamma)
+
+/* y[m, n] = act(x[m, k] . w[k, n] + bias[n] + residual[m, n]). w is packed in panels (see gemm.h).
+ * Items: ceil(m / block_m) row blocks x ceil(n / block_n) column blocks, row blocks outermost; block_n is a multiple
+ * of tile_n. */
+#define GF_GEMM_FIELDS(P, I, F) \
+    P(const float, x) P(const float, w) P(const float, bias) P(const float, residual) P(float, y) \
+    I(m) I(n) I(k) I(ldx) I(ldr) I(ldy) I(block_m) I(block_n) GF_EPILOGUE_FIELDS(P, I, F)
+
+/* Convolution of up to three dimensions, channels last, x (batch, in_d, in_h, in_w, groups * in_c) with ldx elements
+ * from pixel to pixel, y (batch, out_d, out_h, out_w, groups * out_c). in_c and out_c are per group. pad_* is what
+ * stands before the first element. w: groups one after another, each the packed panels of the matrix
+ * (kernel_d * kernel_h * kernel_w * in_c, out_c).
+ * Items: batch x groups x ceil(out_d * out_h * out_w / block_m) x ceil(out_c / block_n), batch outermost.
+ * Scratch: block_m * kernel_d * kernel_h * kernel_w * in_c floats. */
+#define GF_CONV_FIELDS(P, I, F) \
+    P(const float, x) P(const float, w) P(const float, bias) P(const float, residual) P(float, y) \
+    I(batch) I(groups) I(in_c) I(out_c) I(in_d) I(in_h) I(in_w) I(out_d) I(out_h) I(out_w) \
+    I(kernel_d) I(kernel_h) I(kernel_w) I(stride_d) I(stride_h) I(stride_w) \
+    I(dilation_d) I(dilation_h) I(dilation_w) I(pad_d) I(pad_h) I(pad_w) \
+    I(ldx) I(ldr) I(ldy) I(block_m) I(block_n) GF_EPILOGUE_FIELDS(P, I, F)
+
+/* The recurrence of an LSTM over z (batch, steps, 4 * units) = x . W + b, gates i, f, c, o; u is the packed
+ * recurrent matrix (units, 4 * units); h0, c0 (batch, units), null: zeros; mask (batch, steps), one byte each, null:
+ * all ones. A masked step keeps h and c and repeats the previous output (zeros before the first unmasked step), or
+ * puts out zeros when zero_output is set. reverse: step t reads z and mask at steps - 1 - t; outputs stay in processing
+ * order. y (batch, steps, units) and last (batch, units: the output of the final step) may be null; h, c are written
+ * always. Items: batch rows, at most block_m of them in one call. Scratch: block_m * 8 * units floats. */
+#define GF_LSTM_FIELDS(P, I, F) \
+    P(const float, z) P(const float, u) P(const float, h0) P(const float, c0) P(const uint8_t, mask) \
+    P(float, y) P(float, last) P(float, h) P(float, c) \
+    I(batch) I(steps) I(units) I(reverse) I(zero_output) I(block_m) \
+    I(act) F(alpha) F(beta) F(gamma) I(gate) F(gate_alpha) F(gate_beta) F(gate_gamma)
+
+/* Windows over x (batch, in_d, in_h, in_w, channels); averages divide by the number of real elements; `kind` is one of
+ * GF_POOLS. Items: batch * out_d * out_h output rows. */
+#define GF_POOL_FIELDS(P, I, F) \
+    P(const float, x) P(float, y) \
+    I(batch) I(channels) I(in_d) I(in_h) I(in_w) I(out_d) I(out_h) I(out_w) I(kernel_d) I(kernel_h) I(kernel_w) \
+    I(stride_d) I(stride_h) I(stride_w) I(pad_d) I(pad_h) I(pad_w) I(ldx) I(ldy) I(kind)
+
+/* x (outer, middle, inner) to y (outer, inner); `kind` is one of GF_REDUCTIONS. Items: outer. */
+#define GF_REDUCE_FIELDS(P, I, F) P(const float, x) P(float, y) I(outer) I(middle) I(inner) I(kind)
+
+/* Over the last axis of x (rows, n); `log`: its logarithm. Items: rows. */
+#define GF_SOFTMAX_FIELDS(P, I, F) P(const float, x) P(float, y) I(rows) I(n) I(log)
+
+/* y (count, width) = table[indices]; `kind` is one of GF_INDEX_KINDS; an index outside [0, vocabulary) ends the run
+ * with GF_INDEX_OUT_OF_RANGE, a float that is not whole with GF_NOT_AN_INTEGER. Items: count. */
+#define GF_EMBEDDING_FIELDS(P, I, F) \
+    P(const void, indices) P(const float, table) P(float, y) I(count) I(vocabulary) I(width) I(kind)
+
+/* y = act(x) over n elements. Items: n. x may be y. */
+#define GF_UNARY_FIELDS(P, I, F) P(const float, x) P(float, y) I(n) GF_EPILOGUE_FIELDS(P, I, F)
+
+/* y = act(a op b) over a shape of four dimensions (n0 outermost), y contiguous, a and b with strides (0: repeated).
+ * Items: n0 * n1 * n2 * ceil(n3 / block). `kind` is one of GF_BINARIES. y may be a or b where their strides are y's. */
+#define GF_BINARY_FIELDS(P, I, F) \
+    P(const float, a) P(const float, b) P(float, y) I(n0) I(n1) I(n2) I(n3) \
+    I(a0) I(a1) I(a2) I(a3) I(b0) I(b1) I(b2) I(b3) I(block) I(kind) GF_EPILOGUE_FIELDS(P, I, F)
+
+/* y[r, c] = act(x[r, c] * scale[c] + shift[c]), scale or shift null: left out. Items: rows. */
+#define GF_AFFINE_FIELDS(P, I, F) \
+    P(const float, x) P(const float, scale) P(const float, shift) P(float, y) I(rows) I(channels) I(ldx) I(ldy) \
+    GF_EPILOGUE_FIELDS(P, I, F)
+
+/* `width` bytes from each row of x to each row of y; ldx, ldy in bytes. Items: rows. */
+#define GF_COPY_FIELDS(P, I, F) P(const char, x) P(char, y) I(rows) I(width) I(ldx) I(ldy)
+
+/* y (n0, ..., n5), contiguous, from x with strides s0..s5 in bytes; itemsize 1, 2, 4, 8 or 16. Items: n0 * n1 * n2 * n3. */
+#define GF_TRANSPOSE_FIELDS(P, I, F) \
+    P(const char, x) P(char, y) I(itemsize) I(n0) I(n1) I(n2) I(n3) I(n4) I(n5) I(s0) I(s1) I(s2) I(s3) I(s4) I(s5)
+
+#define GF_LEAVES(L) \
+    L(gemm_f32, GF_GEMM_FIELDS) \
+    L(conv_f32, GF_CONV_FIELDS) \
+    L(lstm_f32, GF_LSTM_FIELDS) \
+    L(pool_f32, GF_POOL_FIELDS) \
+    L(reduce_f32, GF_REDUCE_FIELDS) \
+    L(softmax_f32, GF_SOFTMAX_FIELDS) \
+    L(embedding_f32, GF_EMBEDDING_FIELDS) \
+    L(unary_f32, GF_UNARY_FIELDS) \
+    L(binary_f32, GF_BINARY_FIELDS) \
+    L(affine_f32, GF_AFFINE_FIELDS) \
+    L(copy, GF_COPY_FIELDS) \
+    L(transpose, GF_TRANSPOSE_FIELDS)
+
+#define GF_POINTER_MEMBER(type, name) type *name;
+#define GF_INTEGER_MEMBER(name) int64_t name;
+#define GF_FLOAT_MEMBER(name) double name;
+#define GF_ARGS_STRUCT(leaf, fields) \
+    typedef struct gf_##leaf##_args { fields(GF_POINTER_MEMBER, GF_INTEGER_MEMBER, GF_FLOAT_MEMBER) } gf_##leaf##_args;
+GF_LEAVES(GF_ARGS_STRUCT)
+
+#define GF_ENUM_ACT(name) GF_ACT_##name,
+#define GF_ENUM_BINARY(name) GF_BINARY_##name,
+#define GF_ENUM_REDUCE(name) GF_REDUCE_##name,
+#define GF_ENUM_POOL(name) GF_POOL_##name,
+#define GF_ENUM_INDEX(name) GF_INDEX_##name,
+enum { GF_ACTIVATIONS(GF_ENUM_ACT) };
+enum { GF_BINARIES(GF_ENUM_BINARY) };
+enum { GF_REDUCTIONS(GF_ENUM_REDUCE) };
+enum { GF_POOLS(GF_ENUM_POOL) };
+enum { GF_INDEX_KINDS(GF_ENUM_INDEX) };
+
+#endif

@@ -1,0 +1,2 @@
+#define GF_ISA base
+#include "leaves.h"

@@ -1,0 +1,92 @@
+/* One small set of vector verbs per instruction set: load, store, partial load and store, set1, add, mul, fma.
+ *
+ * v_fma is fused where the instruction set has it and a product followed by a sum where it has not; within one
+ * instruction set it is always the same one. Plain loops that the compiler vectorises need none of this.
+ */
+#ifndef GF_VEC_H
+#define GF_VEC_H
+
+#define GF_INLINE static inline __attribute__((always_inline))
+
+#if defined(GF_AVX512)
+
+#include <immintrin.h>
+#define GF_VL 16
+#define GF_TILE_M 14
+#define GF_TILE_N 32
+typedef __m512 gf_vec;
+GF_INLINE gf_vec v_load(const float *p) { return _mm512_loadu_ps(p); }
+GF_INLINE void v_store(float *p, gf_vec a) { _mm512_storeu_ps(p, a); }
+GF_INLINE gf_vec v_load_n(const float *p, int64_t n) { return _mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1u), p); }
+GF_INLINE void v_store_n(float *p, gf_vec a, int64_t n) { _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1u), a); }
+GF_INLINE gf_vec v_set1(float a) { return _mm512_set1_ps(a); }
+GF_INLINE gf_vec v_add(gf_vec a, gf_vec b) { return _mm512_add_ps(a, b); }
+GF_INLINE gf_vec v_mul(gf_vec a, gf_vec b) { return _mm512_mul_ps(a, b); }
+GF_INLINE gf_vec v_fma(gf_vec a, gf_vec b, gf_vec c) { return _mm512_fmadd_ps(a, b, c); }
+
+#elif defined(GF_AVX2)
+
+#include <immintrin.h>
+#define GF_VL 8
+#define GF_TILE_M 6
+#define GF_TILE_N 16
+typedef __m256 gf_vec;
+GF_INLINE __m256i v_mask(int64_t n)
+{
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+GF_INLINE gf_vec v_load(const float *p) { return _mm256_loadu_ps(p); }
+GF_INLINE void v_store(float *p, gf_vec a) { _mm256_storeu_ps(p, a); }
+GF_INLINE gf_vec v_load_n(const float *p, int64_t n) { return _mm256_maskload_ps(p, v_mask(n)); }
+GF_INLINE void v_store_n(float *p, gf_vec a, int64_t n) { _mm256_maskstore_ps(p, v_mask(n), a); }
+GF_INLINE gf_vec v_set1(float a) { return _mm256_set1_ps(a); }
+GF_INLINE gf_vec v_add(gf_vec a, gf_vec b) { return _mm256_add_ps(a, b); }
+GF_INLINE gf_vec v_mul(gf_vec a, gf_vec b) { return _mm256_mul_ps(a, b); }
+GF_INLINE gf_vec v_fma(gf_vec a, gf_vec b, gf_vec c) { return _mm256_fmadd_ps(a, b, c); }
+
+#else /* plain C with vectors of four, for x86-64 without AVX2 and for other processors */
+
+#define GF_VL 4
+#define GF_TILE_M 6
+#define GF_TILE_N 8
+typedef float gf_vec __attribute__((vector_size(16)));
+GF_INLINE gf_vec v_load(const float *p)
+{
+    gf_vec a;
+    memcpy(&a, p, sizeof a);
+    return a;
+}
+GF_INLINE void v_store(float *p, gf_vec a) { memcpy(p, &a, sizeof a); }
+GF_INLINE gf_vec v_load_n(const float *p, int64_t n)
+{
+    gf_vec a = {0.0f, 0.0f, 0.0f, 0.0f};
+    memcpy(&a, p, (size_t)n * sizeof(float));
+    return a;
+}
+GF_INLINE void v_store_n(float *p, gf_vec a, int64_t n) { memcpy(p, &a, (size_t)n * sizeof(float)); }
+GF_INLINE gf_vec v_set1(float a) { return (gf_vec){a, a, a, a}; }
+GF_INLINE gf_vec v_add(gf_vec a, gf_vec b) { return a + b; }
+GF_INLINE gf_vec v_mul(gf_vec a, gf_vec b) { return a * b; }
+#if defined(__aarch64__)
+#include <arm_neon.h>
+GF_INLINE gf_vec v_fma(gf_vec a, gf_vec b, gf_vec c)
+{
+    return (gf_vec)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+}
+#else
+GF_INLINE gf_vec v_fma(gf_vec a, gf_vec b, gf_vec c) { return a * b + c; }
+#endif
+
+#endif
+
+/* Fused where v_fma is, so that a scalar tail gives the bits of a vector body. */
+GF_INLINE float s_fma(float a, float b, float c)
+{
+#if defined(GF_AVX512) || defined(GF_AVX2) || defined(__aarch64__)
+    return __builtin_fmaf(a, b, c);
+#else
+    return a * b + c;
+#endif
+}
+
+#endif

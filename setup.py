@@ -1,0 +1,42 @@
+"""The compiled modules; everything else about the package is in pyproject.toml."""
+
+from glob import glob
+from pathlib import Path
+
+import numpy
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+
+FLAGS = [
+    "-O3",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-ffp-contract=off",
+    "-fvisibility=hidden",
+    "-g0",
+]
+HEADERS = sorted(glob("kernels/*.h"))
+
+
+def extension(module: str, *sources: str) -> Extension:
+    return Extension(
+        module,
+        [str(Path("kernels", source)) for source in sources],
+        include_dirs=["kernels", numpy.get_include()],
+        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
+        depends=HEADERS,
+        extra_compile_args=FLAGS,
+        extra_link_args=["-pthread"],
+    )
+
+
+setup(
+    ext_modules=cythonize(
+        [
+            extension("graphflow.kernels._leaf", "leaf.pyx", "leaf_base.c", "leaf_avx2.c", "leaf_avx512.c"),
+            extension("graphflow.runtime._executor", "executor.pyx", "pool.c"),
+        ],
+        build_dir="build/cython",
+        include_path=["kernels", "."],
+    )
+)
