@@ -1,0 +1,8 @@
+"""The operation graph: values, nodes, and how they are built, checked, rewritten, printed and carried."""
+
+from graphflow.ir.build import GraphBuilder, GraphTensor
+from graphflow.ir.graph import Graph, Node, Value
+from graphflow.ir.printer import format_graph
+from graphflow.ir.verify import verify
+
+__all__ = ["Graph", "GraphBuilder", "GraphTensor", "Node", "Value", "format_graph", "verify"]

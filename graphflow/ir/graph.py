@@ -1,0 +1,205 @@
+"""Values, nodes and graphs of operations.
+
+    value    has a spec; it is an input, a constant, a variable, or one output of a node; it knows its uses
+    node     applies an op to input values (None where one is left out) under attributes; it knows its origin
+    graph    the inputs in order, the outputs in order, the nodes, and the updates of state variables
+
+Edits go through `Graph.add`, `replace_uses`, `set_inputs` and `remove`, which keep the uses right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from graphflow.errors import GraphError
+from graphflow.ops.registry import OpDef
+from graphflow.spec import TensorSpec
+from graphflow.variable import Variable
+
+Origin = tuple[str, ...]
+
+
+class Value:
+    """An edge of the graph."""
+
+    __slots__ = ("index", "kind", "name", "node", "payload", "spec", "uses")
+
+    def __init__(self, spec: TensorSpec, kind: str, payload: Any = None, node: Node | None = None, index: int = 0) -> None:
+        self.spec = spec
+        self.kind = kind
+        self.payload = payload
+        self.node = node
+        self.index = index
+        self.name = ""
+        self.uses: dict[Node, int] = {}
+
+    @property
+    def use_count(self) -> int:
+        """How many times nodes take this value."""
+        return sum(self.uses.values())
+
+    def __repr__(self) -> str:
+        return f"<value {self.kind} {self.name} {self.spec}>"
+
+
+class Node:
+    """One application of an op."""
+
+    __slots__ = ("attrs", "inputs", "op", "origin", "outputs")
+
+    def __init__(self, op: OpDef, inputs: tuple[Value | None, ...], attrs: dict[str, Any], origin: Origin) -> None:
+        self.op = op
+        self.inputs = inputs
+        self.attrs = attrs
+        self.origin = origin
+        self.outputs: tuple[Value, ...] = ()
+
+    @property
+    def input_specs(self) -> tuple[TensorSpec | None, ...]:
+        return tuple(None if value is None else value.spec for value in self.inputs)
+
+    @property
+    def place(self) -> str:
+        """Where a message says this node is."""
+        return f"node {self.op.name!r} of layer {'/'.join(self.origin)!r}" if self.origin else f"node {self.op.name!r}"
+
+    def __repr__(self) -> str:
+        return f"<{self.place}>"
+
+
+class Graph:
+    """A graph of operations."""
+
+    def __init__(self, name: str = "graph") -> None:
+        self.name = name
+        self.inputs: list[Value] = []
+        self.outputs: list[Value] = []
+        self.output_names: list[str] = []
+        self.updates: list[tuple[Variable, Value]] = []
+        self._nodes: dict[Node, None] = {}
+        self._variables: dict[Variable, Value] = {}
+
+    def __len__(self) -> int:
+        return len(self._nodes)
+
+    @property
+    def nodes(self) -> Iterator[Node]:
+        """All nodes, in the order they were added."""
+        return iter(self._nodes)
+
+    def add_input(self, spec: TensorSpec, name: str) -> Value:
+        value = Value(spec, "input")
+        value.name = name
+        self.inputs.append(value)
+        return value
+
+    def add_constant(self, array: Any, spec: TensorSpec) -> Value:
+        return Value(spec, "constant", array)
+
+    def variable(self, variable: Variable) -> Value:
+        """The one value that stands for a variable."""
+        value = self._variables.get(variable)
+        if value is None:
+            value = Value(variable.spec, "variable", variable)
+            value.name = variable.path
+            self._variables[variable] = value
+        return value
+
+    def add(
+        self,
+        op: OpDef,
+        inputs: Sequence[Value | None],
+        attrs: dict[str, Any],
+        specs: Sequence[TensorSpec],
+        origin: Origin = (),
+    ) -> Node:
+        """A new node with output values of the given specs."""
+        node = Node(op, tuple(inputs), attrs, origin)
+        node.outputs = tuple(Value(spec, "node", None, node, index) for index, spec in enumerate(specs))
+        for value in inputs:
+            if value is not None:
+                value.uses[node] = value.uses.get(node, 0) + 1
+        self._nodes[node] = None
+        return node
+
+    def add_output(self, value: Value, name: str) -> None:
+        self.outputs.append(value)
+        self.output_names.append(name)
+
+    def set_inputs(self, node: Node, inputs: Sequence[Value | None]) -> None:
+        """Give a node other inputs."""
+        for value in node.inputs:
+            if value is not None:
+                value.uses[node] -= 1
+                if not value.uses[node]:
+                    del value.uses[node]
+        node.inputs = tuple(inputs)
+        for value in node.inputs:
+            if value is not None:
+                value.uses[node] = value.uses.get(node, 0) + 1
+
+    def replace_uses(self, old: Value, new: Value) -> None:
+        """Let everything that takes `old` take `new`: nodes, graph outputs and updates."""
+        for node in list(old.uses):
+            self.set_inputs(node, [new if value is old else value for value in node.inputs])
+        if self.is_output(old):
+            self.outputs = [new if value is old else value for value in self.outputs]
+            self.updates = [(variable, new if value is old else value) for variable, value in self.updates]
+
+    def is_output(self, value: Value) -> bool:
+        """Whether a value leaves the graph, as an output or as the successor of a state."""
+        return any(value is output for output in self.outputs) or any(value is new for _, new in self.updates)
+
+    def remove(self, node: Node) -> None:
+        """Take out a node that nothing uses.
+
+        Raises:
+            GraphError: an output of the node is still used.
+        """
+        if any(value.uses or self.is_output(value) for value in node.outputs):
+            raise GraphError(f"Can not remove {node.place}: its outputs are used.")
+        self.set_inputs(node, ())
+        del self._nodes[node]
+
+    def ordered(self) -> list[Node]:
+        """The nodes so that each comes after its inputs, otherwise in the order they were added.
+
+        Raises:
+            GraphError: the nodes form a cycle.
+        """
+        done: set[Node] = set()
+        entered: set[Node] = set()
+        order: list[Node] = []
+        for root in self._nodes:
+            if root in done:
+                continue
+            stack: list[tuple[Node, Iterator[Value | None]]] = [(root, iter(root.inputs))]
+            entered.add(root)
+            while stack:
+                node, rest = stack[-1]
+                for value in rest:
+                    before = None if value is None else value.node
+                    if before is None or before in done:
+                        continue
+                    if before in entered:
+                        raise GraphError(f"The graph has a cycle through {before.place}.")
+                    entered.add(before)
+                    stack.append((before, iter(before.inputs)))
+                    break
+                else:
+                    stack.pop()
+                    done.add(node)
+                    order.append(node)
+        return order
+
+    def variables(self) -> list[Variable]:
+        """The variables that are used, in the order they were first met."""
+        kept = [variable for variable, value in self._variables.items() if value.uses or self.is_output(value)]
+        return kept + [variable for variable, _ in self.updates if variable not in kept]
+
+    def results(self) -> Iterable[Value]:
+        """Everything that must be computed: outputs, then the successors of states."""
+        yield from self.outputs
+        for _, value in self.updates:
+            yield value

@@ -1,0 +1,83 @@
+"""`OpDef`: everything that an operation means, and the table of all of them.
+
+An op's meaning sits in one row in the file of its family. Speed (kernels) and file formats are other tables, on higher
+floors, keyed by the op's name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphflow.spec import TensorSpec
+
+Array = np.ndarray[Any, Any]
+Attrs = dict[str, Any]
+Specs = Sequence[TensorSpec | None]
+Values = Sequence[Array | None]
+Infer = Callable[[Attrs, Any, Values], tuple[TensorSpec, ...]]
+Reference = Callable[..., Any]
+Flops = Callable[[Attrs, Any, Any], int]
+
+EFFECTS = ("pure", "random", "state", "opaque")
+
+
+class OpDef:
+    """One operation.
+
+    Args:
+        name: its key everywhere.
+        infer: from attributes, input specs (None for an input left out) and, where known, the values of small integer
+            inputs, to the output specs. It holds all validation.
+        reference: from attributes and arrays (None for an input left out) to an array, or a tuple when not `single`.
+        single: whether there is exactly one output, returned bare.
+        tolerance: how far a kernel may differ from the reference, relative to the largest absolute output.
+        flops: from attributes, input and output specs (all static) to floating-point operations; None: one per output
+            element.
+        effect: "pure", "random", "state" or "opaque"; only pure nodes are folded, merged or dropped.
+    """
+
+    __slots__ = ("effect", "flops", "infer", "name", "reference", "single", "tolerance")
+
+    def __init__(
+        self,
+        name: str,
+        infer: Infer,
+        reference: Reference,
+        *,
+        single: bool = True,
+        tolerance: float = 0.0,
+        flops: Flops | None = None,
+        effect: str = "pure",
+    ) -> None:
+        self.name = name
+        self.infer = infer
+        self.reference = reference
+        self.single = single
+        self.tolerance = tolerance
+        self.flops = flops
+        self.effect = effect
+
+    def run_reference(self, attrs: Attrs, arrays: Sequence[Array | None]) -> tuple[Array, ...]:
+        """All outputs, always as a tuple."""
+        result = self.reference(attrs, *arrays)
+        return (np.asarray(result),) if self.single else tuple(np.asarray(array) for array in result)
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (OPS.__getitem__, (self.name,))
+
+
+OPS: dict[str, OpDef] = {}
+
+
+def define(name: str, infer: Infer, reference: Reference, **options: Any) -> OpDef:
+    """Add a row to `OPS` and return it."""
+    if name in OPS:
+        raise ValueError(f"Op {name!r} is defined twice.")
+    OPS[name] = OpDef(name, infer, reference, **options)
+    return OPS[name]

@@ -1,0 +1,102 @@
+"""`Variable`: a named array that outlives a run: a weight, the state of a recurrent layer, a moving statistic or a seed.
+
+Graphs refer to variables and never copy them. `version` grows with every assignment, so that whatever was computed from
+a variable knows when to compute it again.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from graphflow.errors import ArgumentError, ShapeError
+from graphflow.operand import Operand
+from graphflow.spec import TensorSpec, dtype_name, format_shape
+
+ROLES = ("weight", "statistic", "state", "seed")
+
+
+class Variable(Operand):
+    """A value that graphs refer to.
+
+    Args:
+        value: the initial array.
+        name: shown in messages and written to files.
+        role: `"weight"` (trained), `"statistic"` (moving averages), `"state"` (recurrent) or `"seed"`.
+        trainable: whether training may change it.
+    """
+
+    __slots__ = ("_value", "constraint", "initializer", "name", "path", "regularizer", "role", "spec", "trainable", "version")
+
+    def __init__(self, value: Any, name: str = "variable", role: str = "weight", trainable: bool = True) -> None:
+        if role not in ROLES:
+            raise ArgumentError(f"The role of a variable must be one of {', '.join(ROLES)}, received {role!r}.")
+        array = np.ascontiguousarray(value).reshape(np.shape(value))
+        self.spec = TensorSpec(array.shape, dtype_name(array.dtype))
+        self.name = name
+        self.path = name
+        self.role = role
+        self.trainable = trainable
+        self.version = 0
+        self.initializer: Any = None
+        self.regularizer: Any = None
+        self.constraint: Any = None
+        self._value = array
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self._value.shape
+
+    @property
+    def dtype(self) -> str:
+        return self.spec.dtype
+
+    @property
+    def ndim(self) -> int:
+        return self._value.ndim
+
+    @property
+    def value(self) -> np.ndarray[Any, Any]:
+        """The array itself; assign with `assign`, never in place."""
+        return self._value
+
+    def numpy(self) -> np.ndarray[Any, Any]:
+        """A copy of the value."""
+        return self._value.copy()
+
+    def assign(self, value: Any) -> Variable:
+        """Replace the value.
+
+        Args:
+            value: an array of the variable's shape; it is cast to the variable's dtype.
+
+        Raises:
+            ShapeError: another shape.
+        """
+        array = np.array(value, dtype=self.spec.dtype, order="C")
+        if array.shape != self._value.shape:
+            raise ShapeError(
+                f"Variable {self.path!r} has shape {format_shape(self._value.shape)}, "
+                f"received a value of shape {format_shape(array.shape)}."
+            )
+        self._value = array
+        self.version += 1
+        return self
+
+    def adopt(self, array: np.ndarray[Any, Any]) -> None:
+        """As `assign`, for an array of the right shape and dtype that nobody else will change; it is not copied."""
+        if array.shape != self._value.shape or array.dtype != self._value.dtype or not array.flags.c_contiguous:
+            self.assign(array)
+            return
+        self._value = array
+        self.version += 1
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        return np.array(self._value, dtype=dtype)
+
+    def __len__(self) -> int:
+        return len(self._value)
+
+    def __repr__(self) -> str:
+        return f"<Variable {self.path} shape={format_shape(self.shape)} dtype={self.dtype} role={self.role}>"

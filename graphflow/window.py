@@ -1,0 +1,83 @@
+"""The arithmetic of convolution and pooling windows: the only place where it is written.
+
+For a dimension of n elements, a kernel of k, stride s and dilation d, the window spans (k - 1) d + 1 elements.
+
+    valid    out = ceil((n - span + 1) / s)          no padding
+    same     out = ceil(n / s)                       max((out - 1) s + span - n, 0) in all, the smaller half first
+    causal   out = ceil(n / s)                       span - 1 before, none after
+
+Source: https://keras.io/api/layers/convolution_layers/ and the definitions of TensorFlow's padding schemes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from graphflow.errors import ArgumentError, ShapeError
+
+PADDINGS = ("valid", "same", "causal")
+
+
+def as_sizes(value: Any, rank: int, name: str, minimum: int = 1) -> tuple[int, ...]:
+    """An integer or a tuple of `rank` integers as a tuple of `rank` integers.
+
+    Raises:
+        ArgumentError: another length, something that is not an integer, or one below `minimum`.
+    """
+    sizes = (value,) * rank if isinstance(value, (int, np.integer)) and not isinstance(value, bool) else value
+    if not isinstance(sizes, Sequence) or isinstance(sizes, str) or len(sizes) != rank:
+        raise ArgumentError(f"{name} must be an integer or a tuple of {rank} integers, received {value!r}.")
+    for size in sizes:
+        if not isinstance(size, (int, np.integer)) or isinstance(size, bool) or size < minimum:
+            raise ArgumentError(f"{name} must hold integers of at least {minimum}, received {value!r}.")
+    return tuple(int(size) for size in sizes)
+
+
+def as_padding(value: Any, allowed: Sequence[str] = ("valid", "same")) -> str:
+    """A padding name in lower case.
+
+    Raises:
+        ArgumentError: not one of `allowed`.
+    """
+    name = value.lower() if isinstance(value, str) else value
+    if name not in allowed:
+        raise ArgumentError(f"padding must be one of {', '.join(map(repr, allowed))}, received {value!r}.")
+    return str(name)
+
+
+def span(kernel: int, dilation: int) -> int:
+    """How many input elements a window reaches across."""
+    return (kernel - 1) * dilation + 1
+
+
+def output_size(size: int | None, kernel: int, stride: int, padding: str, dilation: int = 1) -> int | None:
+    """How many windows fit, None when the size is not known.
+
+    Raises:
+        ShapeError: a kernel larger than the input, with padding 'valid'.
+    """
+    if size is None:
+        return None
+    if padding == "valid":
+        reach = span(kernel, dilation)
+        if reach > size:
+            raise ShapeError(
+                f"A window of {reach} (kernel {kernel}, dilation {dilation}) is larger than the input, which has {size}. "
+                "Use padding='same' or a smaller kernel."
+            )
+        return (size - reach) // stride + 1
+    return -(-size // stride)
+
+
+def pad_amounts(size: int, kernel: int, stride: int, padding: str, dilation: int = 1) -> tuple[int, int]:
+    """How many elements to add before and after."""
+    if padding == "valid":
+        return 0, 0
+    reach = span(kernel, dilation)
+    if padding == "causal":
+        return reach - 1, 0
+    total = max((-(-size // stride) - 1) * stride + reach - size, 0)
+    return total // 2, total - total // 2
