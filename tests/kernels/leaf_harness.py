@@ -14,10 +14,12 @@ _GUARD_VALUE = 1.25e-30
 
 
 def run_leaf(isa, leaf, items, scratch_bytes=0, ranges=None, **fields):
-    """Run items [0, items) of a leaf, or the given (begin, end) ranges in their order; returns the last (code, row, value).
+    """Run items [0, items) of a leaf, or the given (begin, end) ranges in their order.
+
+    Returns (code, row, value) of the last range; a failing range ends the run.
 
     Every field of the leaf is given by name: an array or None for a pointer, an int for an integer, a number for a
-    double. A failing range ends the run.
+    double.
     """
     words = pack_fields(leaf, fields)
     scratch = np.full(scratch_bytes // 4 + 16 + 2 * GUARD, np.nan, np.float32)

@@ -1,0 +1,89 @@
+/* gf_lstm_f32: the steps of an LSTM whose input projection is already in z.
+ *
+ * A step multiplies the hidden rows by the recurrent matrix with the rows of z as the residual, so a gate is one chain
+ * from zero, then + z; gates are then applied row by row. Scratch, in rows of the block:
+ *
+ *     [ gates: 4 * units each ][ tanh of the cell: units each ][ seen: one float each ]
+ */
+#ifndef GF_RECURRENT_H
+#define GF_RECURRENT_H
+
+/* c = f * c + i * g, over [0, n) */
+GF_INLINE void gf_update_cell(float *c, const float *i, const float *f, const float *g, int64_t n)
+{
+    int64_t k = 0;
+    for (; k + GF_VL <= n; k += GF_VL)
+        v_store(c + k, v_fma(v_load(f + k), v_load(c + k), v_mul(v_load(i + k), v_load(g + k))));
+    if (k < n) {
+        int64_t m = n - k;
+        gf_vec kept = v_mul(v_load_n(i + k, m), v_load_n(g + k, m));
+        v_store_n(c + k, v_fma(v_load_n(f + k, m), v_load_n(c + k, m), kept), m);
+    }
+}
+
+/* One unmasked step of one row; gates (4 * units) are consumed. */
+static void gf_lstm_gates(const gf_lstm_f32_args *g, float *gates, float *squashed, float *h, float *c)
+{
+    const int64_t n = g->units;
+    float *i = gates, *f = gates + n, *candidate = gates + 2 * n, *o = gates + 3 * n;
+    gf_activate(g->gate, g->gate_alpha, g->gate_beta, g->gate_gamma, i, i, 2 * n);
+    gf_activate(g->act, g->alpha, g->beta, g->gamma, candidate, candidate, n);
+    gf_activate(g->gate, g->gate_alpha, g->gate_beta, g->gate_gamma, o, o, n);
+    gf_update_cell(c, i, f, candidate, n);
+    gf_activate(g->act, g->alpha, g->beta, g->gamma, c, squashed, n);
+    for (int64_t k = 0; k < n; ++k)
+        h[k] = o[k] * squashed[k];
+}
+
+static void gf_start_state(float *state, const float *from, int64_t begin, int64_t end, int64_t units)
+{
+    const size_t bytes = (size_t)((end - begin) * units) * sizeof(float);
+    if (from)
+        memcpy(state + begin * units, from + begin * units, bytes);
+    else
+        memset(state + begin * units, 0, bytes);
+}
+
+static int gf_lstm_f32(const void *arguments, int64_t begin, int64_t end, gf_worker *worker)
+{
+    const gf_lstm_f32_args *g = arguments;
+    const int64_t rows = end - begin, units = g->units, steps = g->steps, slab = steps * 4 * units;
+    float *gates = (float *)worker->scratch, *squashed = gates + rows * 4 * units, *seen = squashed + rows * units;
+    gf_tile t;
+    gf_start_state(g->h, g->h0, begin, end, units);
+    gf_start_state(g->c, g->c0, begin, end, units);
+    memset(seen, 0, (size_t)rows * sizeof(float));
+    if (g->last)
+        memset(g->last + begin * units, 0, (size_t)(rows * units) * sizeof(float));
+    gf_set_plain(&t, units, units);
+    gf_set_activation(&t, GF_ACT_linear, 0.0, 0.0, 0.0);
+    t.at = 0;
+    t.ldr = slab;
+    t.ldy = 4 * units;
+    for (int64_t step = 0; step < steps; ++step) {
+        const int64_t source = g->reverse ? steps - 1 - step : step;
+        gf_columns all = {g->u, 0, g->z + begin * slab + source * 4 * units, gates, units};
+        gf_multiply(&t, &all, g->h + begin * units, rows, 0, 4 * units);
+        for (int64_t r = 0; r < rows; ++r) {
+            const int64_t row = begin + r;
+            const int masked = g->mask && !g->mask[row * steps + source];
+            float *h = g->h + row * units;
+            if (!masked) {
+                gf_lstm_gates(g, gates + r * 4 * units, squashed + r * units, h, g->c + row * units);
+                seen[r] = 1.0f;
+            }
+            const int zero = masked && (g->zero_output || seen[r] == 0.0f);
+            float *outputs[2] = {g->y ? g->y + (row * steps + step) * units : 0,
+                                 g->last && step == steps - 1 ? g->last + row * units : 0};
+            for (int i = 0; i < 2; ++i) {
+                if (outputs[i] && zero)
+                    memset(outputs[i], 0, (size_t)units * sizeof(float));
+                else if (outputs[i])
+                    memcpy(outputs[i], h, (size_t)units * sizeof(float));
+            }
+        }
+    }
+    return GF_OK;
+}
+
+#endif
