@@ -178,27 +178,29 @@ GF_INLINE float s_softplus(float x)
     return s_at_least(x, 0.0f) + s_log1p_unit(s_exp_negative(-s_abs(x)));
 }
 
-/* x times the normal distribution function. Its tail is exp(-x^2 / 2) ratio(x), the ratio a polynomial in
- * (a - 4) / (a + 4), divided by a + 4. x^2 in two parts keeps the tail accurate where x^2 is large; `lost` is what
- * rounding a + 4 dropped, brought back by the derivative of the ratio. */
+/* x times the normal distribution function: 1/2 + x P(x^2) near zero. Farther out its tail is exp(-x^2 / 2) times a
+ * polynomial in (a - 3) / (a + 3), divided by a + 3; x^2 in two parts keeps the tail accurate where x^2 is large. */
 GF_INLINE float s_gelu(float x)
 {
-    const float a = s_at_most(s_abs(x), 15.0f), d = a + 4.0f, lost = a - (d - 4.0f);
-    const float inverse = 1.0f / d, u = s_fma(inverse, -8.0f, 1.0f);
+    const float s = x * x, a = s_at_most(s_abs(x), 15.0f), inverse = 1.0f / (a + 3.0f), u = s_fma(inverse, -6.0f, 1.0f);
     const float high = s_from_bits(s_bits(a) & 0xfffff000u);
-    float p = -1.255738898e-04f, tail;
-    p = s_fma(p, u, 2.005356801e-04f);
-    p = s_fma(p, u, 1.582505647e-03f);
-    p = s_fma(p, u, -3.526031040e-03f);
-    p = s_fma(p, u, -7.535813842e-03f);
-    p = s_fma(p, u, 6.040706858e-02f);
-    p = s_fma(p, u, -1.865212321e-01f);
-    p = s_fma(p, u, 3.871365190e-01f);
-    p = s_fma(p, u, -6.078966856e-01f);
-    p = s_fma(p, u, 7.552851439e-01f) * inverse;
-    p = s_fma(lost, s_fma(a, p, -0.398942280f), p);
-    tail = p * 0x1p-63f * s_exp_raised(high * high * -0.5f, (a + high) * (a - high) * -0.5f);
-    return x * (x < 0.0f ? tail : 1.0f - tail);
+    float p = -8.169563444e-06f, q = -9.675410111e-04f;
+    p = s_fma(p, s, 1.150188327e-04f);
+    p = s_fma(p, s, -1.188019989e-03f);
+    p = s_fma(p, s, 9.974163026e-03f);
+    p = s_fma(p, s, -6.649053842e-02f);
+    p = s_fma(p, s, 3.989422917e-01f);
+    p = s_fma(p, x, 0.5f);
+    q = s_fma(q, u, 8.813203895e-04f);
+    q = s_fma(q, u, 6.957026664e-03f);
+    q = s_fma(q, u, -1.043222286e-02f);
+    q = s_fma(q, u, -4.726169258e-02f);
+    q = s_fma(q, u, 2.300154567e-01f);
+    q = s_fma(q, u, -5.093320012e-01f);
+    q = s_fma(q, u, 7.290837169e-01f);
+    q = q * inverse * (s_exp_raised(high * high * -0.5f, (a + high) * (a - high) * -0.5f) * 0x1p-63f);
+    q = x < 0.0f ? q : 1.0f - q;
+    return x * (a < 1.0f ? p : q);
 }
 
 GF_INLINE float s_gelu_tanh(float x)
