@@ -1,0 +1,180 @@
+/* Max and average pooling, channels last, in up to three dimensions: each window is a fold of its pixels.
+ *
+ * With few channels a pixel is too short for vectors. Then the rows of the windows are folded first, over a long run
+ * of columns at once, and the columns of each window afterwards.
+ */
+#ifndef GF_POOL_H
+#define GF_POOL_H
+
+#include "reduce.h"
+
+enum { GF_LINE = 2048 /* elements of a run of folded columns */ };
+
+/* An output row: the range of input rows under all its windows, without the padding. `kind` and `partial` are entries
+ * of GF_REDUCTIONS, for a whole window and for a part of it. */
+typedef struct gf_pool_row {
+    const gf_pool_f32_args *s;
+    const float *x; /* the sample */
+    float *y;
+    int64_t kind, partial, d0, d1, h0, h1;
+} gf_pool_row;
+
+/* The first places of the input columns w0..w1, in the range's rows, as rows of a fold of n elements. */
+static void gf_pool_window(const gf_pool_row *r, int64_t kind, int64_t w0, int64_t w1, float *y, int64_t n)
+{
+    const gf_pool_f32_args *s = r->s;
+    const int64_t size = (r->d1 - r->d0) * (r->h1 - r->h0) * (w1 - w0);
+    const float *p[GF_FOLD];
+    int64_t left = size;
+    int rows = 0;
+    for (int64_t d = r->d0; d < r->d1; d++)
+        for (int64_t h = r->h0; h < r->h1; h++)
+            for (int64_t w = w0; w < w1; w++) {
+                p[rows++] = r->x + ((d * s->in_h + h) * s->in_w + w) * s->ldx;
+                if (--left > 0 && rows < GF_FOLD)
+                    continue;
+                gf_fold(left ? r->partial : kind, rows, p, y, n, (float)size);
+                p[0] = y;
+                rows = 1;
+            }
+}
+
+static void gf_pool_nothing(const gf_pool_row *r, int64_t first, int64_t last)
+{
+    for (int64_t ow = first; ow < last; ow++)
+        for (int64_t c = 0; c < r->s->channels; c++)
+            r->y[ow * r->s->ldy + c] = r->kind == GF_REDUCE_max ? -__builtin_inff() : __builtin_nanf("");
+}
+
+static void gf_pool_wide(const gf_pool_row *r)
+{
+    const gf_pool_f32_args *s = r->s;
+    const int64_t full = (r->d1 - r->d0) * (r->h1 - r->h0) * s->kernel_w;
+    const float *p[GF_FOLD], *next[GF_FOLD]; /* next: the pixels of the next full window */
+    int known = 0;
+    for (int64_t ow = 0; ow < s->out_w; ow++) {
+        const int64_t start = ow * s->stride_w - s->pad_w;
+        const int64_t w0 = gf_larger(start, 0), w1 = gf_smaller(start + s->kernel_w, s->in_w);
+        float *y = r->y + ow * s->ldy;
+        if (w0 >= w1) {
+            gf_pool_nothing(r, ow, ow + 1);
+            continue;
+        }
+        if (full > GF_FOLD || w1 - w0 < s->kernel_w) {
+            gf_pool_window(r, r->kind, w0, w1, y, s->channels);
+            continue;
+        }
+        if (!known)
+            for (int64_t d = r->d0; d < r->d1; d++)
+                for (int64_t h = r->h0; h < r->h1; h++)
+                    for (int64_t w = w0; w < w1; w++)
+                        next[known++] = r->x + ((d * s->in_h + h) * s->in_w + w) * s->ldx;
+        for (int j = 0; j < known; j++) {
+            p[j] = next[j];
+            next[j] += s->stride_w * s->ldx;
+        }
+        gf_fold(r->kind, known, p, y, s->channels, (float)known);
+    }
+}
+
+/* `count` whole windows of `kernel` columns, each column `channels` elements; y and x at the first of them. */
+GF_INLINE void gf_pool_columns(const int64_t kind, const float *x, float *y, int64_t count, const int64_t channels,
+                               const int64_t kernel, const int64_t stride, int64_t ldy, float divisor)
+{
+    for (int64_t i = 0; i < count; i++)
+        for (int64_t c = 0; c < channels; c++) {
+            float v = x[i * stride * channels + c];
+            for (int64_t k = 1; k < kernel; k++)
+                v = s_fold(kind, v, x[(i * stride + k) * channels + c]);
+            y[i * ldy + c] = kind == GF_REDUCE_mean ? v / divisor : v;
+        }
+}
+
+/* The usual sizes, so that the compiler knows them. */
+#define GF_POOL_SIZES(kind) \
+    if (channels == 1 && ldy == 1 && kernel == 2 && stride == 2) \
+        gf_pool_columns(kind, x, y, count, 1, 2, 2, 1, divisor); \
+    else if (channels == 1 && ldy == 1 && kernel == 3 && stride == 2) \
+        gf_pool_columns(kind, x, y, count, 1, 3, 2, 1, divisor); \
+    else if (channels == 1 && ldy == 1 && stride == 1) \
+        gf_pool_columns(kind, x, y, count, 1, kernel, 1, 1, divisor); \
+    else if (channels == 3 && kernel == 2 && stride == 2) \
+        gf_pool_columns(kind, x, y, count, 3, 2, 2, ldy, divisor); \
+    else if (channels == 3 && kernel == 3 && stride == 2) \
+        gf_pool_columns(kind, x, y, count, 3, 3, 2, ldy, divisor); \
+    else \
+        gf_pool_columns(kind, x, y, count, channels, kernel, stride, ldy, divisor)
+
+static void gf_pool_some(int64_t kind, const float *restrict x, float *restrict y, int64_t count, int64_t channels,
+                         int64_t kernel, int64_t stride, int64_t ldy, float divisor)
+{
+    if (kind == GF_REDUCE_max)
+        GF_POOL_SIZES(GF_REDUCE_max);
+    else
+        GF_POOL_SIZES(GF_REDUCE_mean);
+}
+
+static void gf_pool_narrow(const gf_pool_row *r)
+{
+    const gf_pool_f32_args *s = r->s;
+    const int64_t c = s->channels, kernel = s->kernel_w, stride = s->stride_w, pad = s->pad_w;
+    const int64_t area = (r->d1 - r->d0) * (r->h1 - r->h0), outputs = 1 + (GF_LINE / c - kernel) / stride;
+    float line[GF_LINE];
+    for (int64_t ow = 0, stop; ow < s->out_w; ow = stop) {
+        stop = gf_smaller(ow + outputs, s->out_w);
+        const int64_t left = gf_larger(ow * stride - pad, 0);
+        const int64_t right = gf_smaller((stop - 1) * stride - pad + kernel, s->in_w);
+        if (left >= right) {
+            gf_pool_nothing(r, ow, stop);
+            continue;
+        }
+        gf_pool_window(r, r->partial, left, left + 1, line, (right - left) * c);
+        while (ow < stop) {
+            const int64_t start = ow * stride - pad;
+            const int64_t w0 = gf_larger(start, 0), w1 = gf_smaller(start + kernel, s->in_w);
+            int64_t same = 1; /* windows like this one: those that lie wholly inside */
+            if (w0 >= w1)
+                gf_pool_nothing(r, ow, ow + 1);
+            else {
+                if (w1 - w0 == kernel)
+                    same = gf_smaller((s->in_w - kernel - start) / stride + 1, stop - ow);
+                gf_pool_some(r->kind, line + (w0 - left) * c, r->y + ow * s->ldy, same, c, w1 - w0, stride, s->ldy,
+                             (float)(area * (w1 - w0)));
+            }
+            ow += same;
+        }
+    }
+}
+
+static int gf_pool_f32(const void *args, int64_t begin, int64_t end, gf_worker *worker)
+{
+    const gf_pool_f32_args *s = args;
+    const int narrow = s->channels < GF_NARROW && s->ldx == s->channels && s->kernel_w * s->channels <= GF_LINE;
+    (void)worker;
+    if (s->channels == 0)
+        return GF_OK;
+    for (int64_t item = begin; item < end; item++) {
+        const int64_t oh = item % s->out_h, od = item / s->out_h % s->out_d, sample = item / s->out_h / s->out_d;
+        const int64_t d = od * s->stride_d - s->pad_d, h = oh * s->stride_h - s->pad_h;
+        const gf_pool_row row = {
+            .s = s,
+            .x = s->x + sample * s->in_d * s->in_h * s->in_w * s->ldx,
+            .y = s->y + item * s->out_w * s->ldy,
+            .kind = s->kind == GF_POOL_max ? GF_REDUCE_max : GF_REDUCE_mean,
+            .partial = s->kind == GF_POOL_max ? GF_REDUCE_max : GF_REDUCE_sum,
+            .d0 = gf_larger(d, 0),
+            .d1 = gf_smaller(d + s->kernel_d, s->in_d),
+            .h0 = gf_larger(h, 0),
+            .h1 = gf_smaller(h + s->kernel_h, s->in_h),
+        };
+        if (row.d0 >= row.d1 || row.h0 >= row.h1)
+            gf_pool_nothing(&row, 0, s->out_w);
+        else if (narrow)
+            gf_pool_narrow(&row);
+        else
+            gf_pool_wide(&row);
+    }
+    return GF_OK;
+}
+
+#endif
