@@ -13,9 +13,16 @@ enum { GF_PIECE = 2048 /* elements between a loop and the activation after it */
 GF_INLINE int64_t gf_smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 GF_INLINE int64_t gf_larger(int64_t a, int64_t b) { return a > b ? a : b; }
 
+/* Masks, since chains of conditional expressions become branches, which do not vectorise. */
+GF_INLINE float s_select(int condition, float p, float q)
+{
+    const uint32_t mask = -(uint32_t)condition;
+    return s_from_bits((s_bits(p) & mask) | (s_bits(q) & ~mask));
+}
+
 /* A NaN on either side is the result, as in NumPy. */
-GF_INLINE float s_max(float p, float q) { return (p > q) | (p != p) ? p : q; }
-GF_INLINE float s_min(float p, float q) { return (p < q) | (p != p) ? p : q; }
+GF_INLINE float s_max(float p, float q) { return s_select((p > q) | (p != p), p, q); }
+GF_INLINE float s_min(float p, float q) { return s_select((p < q) | (p != p), p, q); }
 
 static int gf_unary_f32(const void *args, int64_t begin, int64_t end, gf_worker *worker)
 {

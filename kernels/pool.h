@@ -8,7 +8,7 @@
 
 #include "reduce.h"
 
-enum { GF_LINE = 2048 /* elements of a run of folded columns */ };
+enum { GF_LINE = 2048 /* elements of a run of folded columns */, GF_FEW = 8 /* channels */ };
 
 /* An output row: the range of input rows under all its windows, without the padding. `kind` and `partial` are entries
  * of GF_REDUCTIONS, for a whole window and for a part of it. */
@@ -149,7 +149,7 @@ static void gf_pool_narrow(const gf_pool_row *r)
 static int gf_pool_f32(const void *args, int64_t begin, int64_t end, gf_worker *worker)
 {
     const gf_pool_f32_args *s = args;
-    const int narrow = s->channels < GF_NARROW && s->ldx == s->channels && s->kernel_w * s->channels <= GF_LINE;
+    const int narrow = s->channels < GF_FEW && s->ldx == s->channels && s->kernel_w * s->channels <= GF_LINE;
     (void)worker;
     if (s->channels == 0)
         return GF_OK;

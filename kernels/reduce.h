@@ -19,17 +19,29 @@ GF_INLINE float s_nothing(const int64_t kind)
     return kind == GF_REDUCE_max ? -__builtin_inff() : kind == GF_REDUCE_min ? __builtin_inff() : 0.0f;
 }
 
-/* y = p[0] + (p[1] + ... + p[rows - 1]), so that a sum of many rows in y grows by sums of eight */
+/* y = p[0] + (p[1] + ... + p[rows - 1]), so that a sum of many rows in y grows by sums of eight. A maximum or minimum
+ * looks for a NaN apart, in pairs: that is cheaper than one that carries it. */
 GF_INLINE void gf_fold_rows(const int64_t kind, const int rows, const float *const *p, float *y, int64_t n, float divisor)
 {
+    const int ordered = kind == GF_REDUCE_max || kind == GF_REDUCE_min;
     _Pragma("GCC ivdep") for (int64_t i = 0; i < n; i++)
     {
-        float v = p[0][i];
-        if (rows > 1) {
-            float t = p[1][i];
+        float v = p[0][i], rest = rows > 1 ? p[1][i] : 0.0f;
+        if (ordered && rows == 2) {
+            v = s_fold(kind, v, rest);
+        } else if (ordered) {
+            uint32_t nan = 0;
+            for (int j = 1; j < rows; j++)
+                v = kind == GF_REDUCE_max ? s_at_least(v, p[j][i]) : s_at_most(v, p[j][i]);
+            for (int j = 1; j < rows; j += 2)
+                nan |= -(uint32_t)(__builtin_isunordered(p[j - 1][i], p[j][i]) != 0);
+            if (rows & 1)
+                nan |= -(uint32_t)(p[rows - 1][i] != p[rows - 1][i]);
+            v = s_from_bits(s_bits(v) | nan);
+        } else if (rows > 1) {
             for (int j = 2; j < rows; j++)
-                t = s_fold(kind, t, p[j][i]);
-            v = s_fold(kind, v, t);
+                rest += p[j][i];
+            v += rest;
         }
         y[i] = kind == GF_REDUCE_mean ? v / divisor : v;
     }
@@ -90,33 +102,35 @@ static void gf_fold_many(int64_t kind, const float *x, int64_t count, int64_t ld
     }
 }
 
-/* A few columns: as many rows side by side as there are lanes for, and a tree over the lanes at the end. */
-GF_INLINE void gf_fold_narrow(const int64_t kind, const float *x, int64_t middle, const int64_t inner, float *y)
+/* A few columns: `beside` rows, a power of two, go side by side into lanes, and a tree folds the lanes at the end. */
+GF_INLINE void gf_fold_lanes(const int64_t kind, const float *x, int64_t middle, const int64_t inner, int64_t beside,
+                             float *y)
 {
     float lane[GF_LANES];
-    int64_t beside = inner < 4 ? 64 : 16;
-    while (beside / 2 >= middle && beside > 1)
-        beside /= 2;
-    const int64_t width = beside * inner, total = middle * inner, filled = gf_smaller(width, total);
-    int64_t i = filled;
-    for (int64_t j = 0; j < filled; j++)
-        lane[j] = x[j];
-    for (int64_t j = filled; j < width; j++)
-        lane[j] = s_nothing(kind);
-    for (; i + width <= total; i += width)
+    const int64_t width = beside * inner, blocks = middle / beside, rest = middle % beside * inner;
+    if (blocks == 0)
         for (int64_t j = 0; j < width; j++)
-            lane[j] = s_fold(kind, lane[j], x[i + j]);
-    for (int64_t j = 0; j < total - i; j++)
-        lane[j] = s_fold(kind, lane[j], x[i + j]);
-    for (int64_t half = width / 2; beside > 1; beside /= 2, half /= 2)
+            lane[j] = s_nothing(kind);
+    else
+        gf_fold_many(kind == GF_REDUCE_mean ? GF_REDUCE_sum : kind, x, blocks, width, lane, width);
+    for (int64_t j = 0; j < rest; j++)
+        lane[j] = s_fold(kind, lane[j], x[blocks * width + j]);
+    for (int64_t half = width / 2; half >= inner; half /= 2)
         for (int64_t j = 0; j < half; j++)
             lane[j] = s_fold(kind, lane[j], lane[j + half]);
     for (int64_t j = 0; j < inner; j++)
         y[j] = kind == GF_REDUCE_mean ? lane[j] / (float)middle : lane[j];
 }
 
-#define GF_FOLD_ROW_AS(name) case name: gf_fold_narrow(name, x, n, 1, &y); break;
-#define GF_FOLD_NARROW_AS(name) case name: gf_fold_narrow(name, x, middle, inner, y); break;
+#define GF_FOLD_ROW_AS(name) \
+    case name: \
+        if (n < 128) \
+            gf_fold_lanes(name, x, n, 1, 16, &y); \
+        else \
+            gf_fold_lanes(name, x, n, 1, 64, &y); \
+        break;
+
+#define GF_FOLD_COLUMNS_AS(name) case name: gf_fold_lanes(name, x, middle, inner, 16, y); break;
 
 /* The fold of one contiguous row. */
 static float gf_fold_row(int64_t kind, const float *x, int64_t n)
@@ -126,9 +140,10 @@ static float gf_fold_row(int64_t kind, const float *x, int64_t n)
     return y;
 }
 
+/* The fold of rows of fewer than GF_NARROW elements. */
 static void gf_fold_columns(int64_t kind, const float *x, int64_t middle, int64_t inner, float *y)
 {
-    GF_FOLD_KINDS(kind, GF_FOLD_NARROW_AS)
+    GF_FOLD_KINDS(kind, GF_FOLD_COLUMNS_AS)
 }
 
 static int gf_reduce_f32(const void *args, int64_t begin, int64_t end, gf_worker *worker)
