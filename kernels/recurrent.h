@@ -8,19 +8,6 @@
 #ifndef GF_RECURRENT_H
 #define GF_RECURRENT_H
 
-/* c = f * c + i * g, over [0, n) */
-GF_INLINE void gf_update_cell(float *c, const float *i, const float *f, const float *g, int64_t n)
-{
-    int64_t k = 0;
-    for (; k + GF_VL <= n; k += GF_VL)
-        v_store(c + k, v_fma(v_load(f + k), v_load(c + k), v_mul(v_load(i + k), v_load(g + k))));
-    if (k < n) {
-        int64_t m = n - k;
-        gf_vec kept = v_mul(v_load_n(i + k, m), v_load_n(g + k, m));
-        v_store_n(c + k, v_fma(v_load_n(f + k, m), v_load_n(c + k, m), kept), m);
-    }
-}
-
 /* One unmasked step of one row; gates (4 * units) are consumed. */
 static void gf_lstm_gates(const gf_lstm_f32_args *g, float *gates, float *squashed, float *h, float *c)
 {
@@ -29,7 +16,8 @@ static void gf_lstm_gates(const gf_lstm_f32_args *g, float *gates, float *squash
     gf_activate(g->gate, g->gate_alpha, g->gate_beta, g->gate_gamma, i, i, 2 * n);
     gf_activate(g->act, g->alpha, g->beta, g->gamma, candidate, candidate, n);
     gf_activate(g->gate, g->gate_alpha, g->gate_beta, g->gate_gamma, o, o, n);
-    gf_update_cell(c, i, f, candidate, n);
+    for (int64_t k = 0; k < n; ++k)
+        c[k] = s_fma(f[k], c[k], i[k] * candidate[k]);
     gf_activate(g->act, g->alpha, g->beta, g->gamma, c, squashed, n);
     for (int64_t k = 0; k < n; ++k)
         h[k] = o[k] * squashed[k];
