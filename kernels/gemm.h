@@ -16,7 +16,7 @@
 #ifndef GF_GEMM_H
 #define GF_GEMM_H
 
-#define GF_LINES (64 / (int64_t)sizeof(float)) /* floats in a cache line */
+#define GF_LINE (64 / (int64_t)sizeof(float)) /* floats in a cache line */
 
 /* One tile, up to GF_TILE_M rows by the columns of a panel. Its k elements come as taps[0] x taps[1] x taps[2] runs
  * of `run` elements; a tap moves `a` by a_step elements and `b` by b_step rows of the panel. */
@@ -151,7 +151,7 @@ GF_INLINE void gf_tile_body(const gf_tile *t, int rows, int vecs)
                     for (int i = 0; i < (rows + 2) / 3; ++i)
                         ++a[i];
                     b += 2 * width;
-                    ahead += GF_LINES;
+                    ahead += GF_LINE;
                 }
                 if (left)
                     gf_step(acc, a, lda, b, panel, rows, vecs);
