@@ -34,7 +34,7 @@ setup(
     ext_modules=cythonize(
         [
             extension("graphflow.kernels._leaf", "leaf.pyx", "leaf_base.c", "leaf_avx2.c", "leaf_avx512.c"),
-            extension("graphflow.runtime._executor", "executor.pyx", "pool.c"),
+            extension("graphflow.runtime._executor", "executor.pyx", "loop.c", "threads.c"),
         ],
         build_dir="build/cython",
         include_path=["kernels", "."],

@@ -20,11 +20,17 @@ from graphflow.variable import Variable
 class GraphTensor(Operand):
     """A graph value with operators: what a layer's `call` sees while its model is lowered."""
 
-    __slots__ = ("_builder", "value")
+    __slots__ = ("_builder", "_keras_mask", "value")
 
     def __init__(self, builder: GraphBuilder, value: Value) -> None:
         self._builder = builder
+        self._keras_mask: Any = None
         self.value = value
+
+    @property
+    def builder(self) -> GraphBuilder:
+        """The builder of the graph that this tensor belongs to."""
+        return self._builder
 
     @property
     def spec(self) -> TensorSpec:

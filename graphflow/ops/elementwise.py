@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from graphflow.errors import DTypeError
+from graphflow.ops.activation import LINEAR, compute
 from graphflow.ops.dispatch import apply
 from graphflow.ops.operands import as_operand, dtype_of, floating, pair
 from graphflow.ops.registry import OPS, Array, Attrs, define
@@ -63,8 +64,15 @@ UNARY: dict[str, Callable[..., Any]] = {
 }
 SIGNS: dict[str, Callable[..., Any]] = {"sign": np.sign}
 
+
+
+def _with_epilogue(function: Callable[..., Any]) -> Callable[..., Array]:
+    inner = _quiet(function)
+    return lambda attrs, a, b: compute(attrs.get("activation", LINEAR), inner(attrs, a, b))
+
+
 for _name, _function in BINARY.items():
-    define(_name, _infer_binary, _quiet(_function))
+    define(_name, _infer_binary, _with_epilogue(_function), tolerance=4e-6)
 for _name, _function in COMPARISONS.items():
     define(_name, _infer_comparison, _quiet(_function))
 for _name, _function in LOGICAL.items():

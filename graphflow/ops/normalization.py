@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from graphflow.errors import ShapeError
+from graphflow.ops.activation import LINEAR, compute
 from graphflow.ops.dispatch import apply
 from graphflow.ops.operands import floating, shape_of
 from graphflow.ops.registry import Array, Attrs, define
@@ -27,7 +28,7 @@ def _batch_norm_reference(attrs: Attrs, x: Array, mean: Array, var: Array, gamma
     if gamma is not None:
         scale = scale * gamma
     y = (x - mean) * scale
-    return y if beta is None else y + beta
+    return compute(attrs.get("activation", LINEAR), y if beta is None else y + beta)
 
 
 BATCH_NORM = define("batch_norm", _infer_batch_norm, _batch_norm_reference, tolerance=2e-5)

@@ -25,7 +25,9 @@ def as_operand(value: Any, like: str | None = None) -> Any:
     array = np.asarray(value)
     if array.dtype == object:
         raise ArgumentTypeError(f"Expected a tensor, an array or a number, received {value!r}.")
-    if like is not None and array.dtype.name != like:
+    if like is not None:
+        if array.dtype.name == like:
+            return array
         fits = like in _FLOATS or (array.dtype.kind in "iub" and like != "bool")
         return array.astype(like if fits and array.dtype.kind in "fiub" else dtype_name(_plain(array)))
     return array if isinstance(value, (np.ndarray, np.generic)) else array.astype(_plain(array))

@@ -1,0 +1,87 @@
+"""Settings that Keras users know: floatx, epsilon, image_data_format.
+
+Until they are set they come from `$KERAS_HOME/keras.json`, else `~/.keras/keras.json`, else float32, 1e-7 and
+channels_last. Of such a file nothing else is read.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from graphflow.errors import ArgumentError
+
+_DEFAULTS: dict[str, Any] = {"floatx": "float32", "epsilon": 1e-7, "image_data_format": "channels_last"}
+_RULES: dict[str, Any] = {
+    "floatx": lambda value: value in ("float16", "float32", "float64"),
+    "epsilon": lambda value: isinstance(value, (int, float)) and value > 0,
+    "image_data_format": lambda value: value in ("channels_last", "channels_first"),
+}
+_settings: dict[str, Any] = {}
+
+
+def _load() -> dict[str, Any]:
+    if not _settings:
+        _settings.update(_DEFAULTS)
+        home = os.environ.get("KERAS_HOME")
+        path = Path(home) / "keras.json" if home else Path("~/.keras/keras.json").expanduser()
+        try:
+            found = json.loads(path.read_text())
+        except (OSError, ValueError):
+            found = {}
+        for name, rule in _RULES.items():
+            if isinstance(found, dict) and name in found and rule(found[name]):
+                _settings[name] = found[name]
+    return _settings
+
+
+def _set(name: str, value: Any) -> None:
+    if not _RULES[name](value):
+        raise ArgumentError(f"{value!r} is not a value that {name} can take.")
+    _load()[name] = value
+
+
+def floatx() -> str:
+    """The dtype of layers that are not given one."""
+    return str(_load()["floatx"])
+
+
+def set_floatx(value: str) -> None:
+    """Set `floatx`: "float16", "float32" or "float64"."""
+    _set("floatx", value)
+
+
+def epsilon() -> float:
+    """The small number that keeps divisions away from zero."""
+    return float(_load()["epsilon"])
+
+
+def set_epsilon(value: float) -> None:
+    """Set `epsilon`, a positive number."""
+    _set("epsilon", value)
+
+
+def image_data_format() -> str:
+    """Where images have their channels unless a layer says otherwise."""
+    return str(_load()["image_data_format"])
+
+
+def set_image_data_format(value: str) -> None:
+    """Set `image_data_format`: "channels_last" or "channels_first"."""
+    _set("image_data_format", value)
+
+
+def as_data_format(value: str | None) -> str:
+    """A layer's data format; None: the configured one.
+
+    Raises:
+        ArgumentError: neither "channels_last" nor "channels_first".
+    """
+    if value is None:
+        return image_data_format()
+    name = value.lower() if isinstance(value, str) else value
+    if name not in ("channels_last", "channels_first"):
+        raise ArgumentError(f"data_format must be 'channels_last' or 'channels_first', received {value!r}.")
+    return name

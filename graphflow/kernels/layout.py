@@ -1,0 +1,138 @@
+"""What a kernel is asked, and what it answers: a call, and the steps, packed weights and work buffers it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from graphflow.kernels.isa import Isa
+from graphflow.ops.activation import LINEAR, NAMES, Numbers
+from graphflow.spec import TensorSpec
+
+Array = np.ndarray[Any, Any]
+
+
+class Ref(NamedTuple):
+    """A pointer that is not known yet: operand `index` among the call's inputs, outputs, packs or work buffers."""
+
+    kind: str
+    index: int
+    offset: int = 0
+
+
+def operand(index: int) -> Ref:
+    return Ref("in", index)
+
+
+def result(index: int = 0) -> Ref:
+    return Ref("out", index)
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """An array made once per set of weights.
+
+    Args:
+        name: with the inputs, what makes it equal to another pack.
+        inputs: which inputs of the call it is made from.
+        make: from their arrays (None for one left out) to the packed array.
+    """
+
+    name: str
+    inputs: tuple[int, ...]
+    make: Callable[..., Array]
+
+
+@dataclass(slots=True)
+class Step:
+    """One run of a leaf.
+
+    Args:
+        leaf: its name in `fields.h`.
+        fields: every argument of it, by name; pointers as `Ref` or None.
+        items: how many items there are.
+        nanoseconds: a rough guess of its time on one thread, which decides whether threads share it.
+        limit: the most items in one call, if there is a limit.
+        scratch: bytes that each thread needs for itself.
+    """
+
+    leaf: str
+    fields: dict[str, Any]
+    items: int
+    nanoseconds: float
+    limit: int | None = None
+    scratch: int = 0
+
+
+@dataclass(slots=True)
+class Layout:
+    """A kernel's answer: steps in order, what must be packed before, work buffers (bytes), inputs it may overwrite."""
+
+    steps: list[Step]
+    packs: list[Pack] = field(default_factory=list)
+    work: list[int] = field(default_factory=list)
+    in_place: tuple[int, ...] = ()
+
+
+class Call(NamedTuple):
+    """One node as kernels see it: concrete specs, attributes, and which inputs are known before a run."""
+
+    attrs: dict[str, Any]
+    inputs: tuple[TensorSpec | None, ...]
+    outputs: tuple[TensorSpec, ...]
+    known: tuple[bool, ...]
+    isa: Isa
+    threads: int
+
+
+@dataclass(frozen=True, slots=True)
+class KernelDef:
+    """One row of the kernel table.
+
+    Args:
+        name: its contract, such as "conv_nhwc_f32".
+        op: the op it computes.
+        order: the name of its chain of operations; equal order, equal bits.
+        refuses: from a call to the reason why not, or None.
+        lay: from a call to its layout.
+        epilogues: what may be fused behind it: "bias", "residual", "activation".
+    """
+
+    name: str
+    op: str
+    order: str
+    refuses: Callable[[Call], str | None]
+    lay: Callable[[Call], Layout]
+    epilogues: frozenset[str] = frozenset()
+
+
+def not_float32(call: Call, *integer_inputs: int) -> str | None:
+    """The reason why float32 kernels refuse a call, or None."""
+    for index, spec in enumerate(call.inputs):
+        if spec is not None and spec.dtype != "float32" and index not in integer_inputs:
+            return f"input {index} is {spec.dtype}"
+    return None
+
+
+def act_fields(numbers: Numbers = LINEAR, prefix: str = "") -> dict[str, Any]:
+    """The epilogue arguments of a leaf; `prefix` for a second activation."""
+    name, alpha, beta, gamma = numbers
+    key = prefix or "act"
+    names = ("alpha", "beta", "gamma") if not prefix else (f"{prefix}_alpha", f"{prefix}_beta", f"{prefix}_gamma")
+    return {key: NAMES.index(name), **dict(zip(names, (alpha, beta, gamma), strict=True))}
+
+
+def pack_panels(matrix: Array, isa: Isa) -> Array:
+    """A (k, n) matrix in panels of `tile_n` columns, each stored row by row, the last one padded to whole vectors."""
+    k, n = matrix.shape
+    full = n // isa.tile_n * isa.tile_n
+    parts = [matrix[:, start : start + isa.tile_n].ravel() for start in range(0, full, isa.tile_n)]
+    if full < n:
+        width = -(-(n - full) // isa.vector) * isa.vector
+        tail = np.zeros((k, width), np.float32)
+        tail[:, : n - full] = matrix[:, full:]
+        parts.append(tail.ravel())
+    return np.concatenate(parts).astype(np.float32, copy=False) if parts else np.zeros(0, np.float32)

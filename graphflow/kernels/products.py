@@ -1,0 +1,234 @@
+"""Kernels built on the row-GEMM: dense products, convolutions and the LSTM."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from graphflow.kernels.isa import Isa
+from graphflow.kernels.layout import (
+    Array,
+    Call,
+    KernelDef,
+    Layout,
+    Pack,
+    Ref,
+    Step,
+    act_fields,
+    not_float32,
+    operand,
+    pack_panels,
+    result,
+)
+from graphflow.ops.activation import LINEAR
+from graphflow.ops.conv import conv_padding
+
+EPILOGUES = frozenset(("bias", "residual", "activation"))
+
+FLOPS_PER_NS = {"avx512": 150.0, "avx2": 80.0, "base": 20.0}
+"""A guess of what the GEMM reaches on one thread, to decide whether threads should share a step."""
+
+L2_BYTES = 1 << 20
+"""How much of the second-level cache a block of rows may fill."""
+
+
+def _round_up(value: int, step: int) -> int:
+    return -(-value // step) * step
+
+
+def row_block(rows: int, k: int, isa: Isa) -> int:
+    """How many rows one item takes: whole tiles that stay in the second-level cache while the panels pass."""
+    tiles = max(1, min(8, L2_BYTES // max(1, 4 * k * isa.tile_m)))
+    return min(_round_up(rows, isa.tile_m), tiles * isa.tile_m)
+
+
+def column_block(blocks: int, n: int, isa: Isa, threads: int) -> int:
+    """How many columns one item takes: all of them, unless there are too few row blocks to keep the threads busy."""
+    whole = _round_up(n, isa.tile_n)
+    if threads == 1 or blocks >= 2 * threads:
+        return whole
+    parts = -(-2 * threads // blocks)
+    return max(isa.tile_n, _round_up(-(-n // parts), isa.tile_n))
+
+
+def _epilogue(call: Call, bias: int, residual: int) -> dict[str, Any]:
+    return {
+        "bias": None if call.inputs[bias] is None else operand(bias),
+        "residual": None if call.inputs[residual] is None else operand(residual),
+        **act_fields(call.attrs.get("activation", LINEAR)),
+    }
+
+
+def _refuse_weights(call: Call) -> str | None:
+    if not call.known[1]:
+        return "the weights are computed during the run"
+    residual = call.inputs[3]
+    if residual is not None and residual.shape != call.outputs[0].shape:
+        return "the residual is broadcast"
+    return not_float32(call)
+
+
+def gemm_step(x: Ref, w: Ref, y: Ref, m: int, n: int, k: int, call: Call, epilogue: dict[str, Any]) -> Step:
+    """y (m, n) = act(x (m, k) . w + bias + residual), all without gaps."""
+    block_m = row_block(m, k, call.isa)
+    blocks = -(-m // block_m) if m else 0
+    block_n = column_block(max(blocks, 1), n, call.isa, call.threads)
+    return Step(
+        leaf="gemm_f32",
+        fields={
+            "x": x,
+            "w": w,
+            "y": y,
+            "m": m,
+            "n": n,
+            "k": k,
+            "ldx": k,
+            "ldr": n,
+            "ldy": n,
+            "block_m": block_m,
+            "block_n": block_n,
+            **epilogue,
+        },
+        items=blocks * -(-n // block_n),
+        nanoseconds=2.0 * m * n * k / FLOPS_PER_NS[call.isa.name],
+    )
+
+
+def _lay_dense(call: Call) -> Layout:
+    x, kernel = call.inputs[0], call.inputs[1]
+    assert x is not None and kernel is not None
+    k, n = kernel.shape
+    m = math.prod(x.shape[:-1])  # type: ignore[arg-type]
+    isa = call.isa
+    pack = Pack(f"panels {isa.name}", (1,), lambda w: pack_panels(w, isa))
+    step = gemm_step(operand(0), Ref("packed", 0), result(), m, int(n or 0), int(k or 0), call, _epilogue(call, 2, 3))
+    return Layout([step], [pack])
+
+
+def _three(values: Any, fill: int) -> tuple[int, int, int]:
+    filled = (fill,) * (3 - len(values)) + tuple(values)
+    return filled[0], filled[1], filled[2]
+
+
+def spatial_fields(name: str, values: Any, fill: int = 1) -> dict[str, int]:
+    """`name_d`, `name_h`, `name_w` of up to three sizes."""
+    return {f"{name}_{axis}": size for axis, size in zip("dhw", _three(values, fill), strict=True)}
+
+
+def _pack_groups(kernel: Array, groups: int, isa: Isa) -> Array:
+    matrix = kernel.reshape(-1, kernel.shape[-1])
+    width = kernel.shape[-1] // groups
+    return np.concatenate([pack_panels(matrix[:, g * width : (g + 1) * width], isa) for g in range(groups)])
+
+
+def _lay_conv(call: Call) -> Layout:
+    x, kernel, y = call.inputs[0], call.inputs[1], call.outputs[0]
+    assert x is not None and kernel is not None
+    isa, groups = call.isa, call.attrs["groups"]
+    shape: Any = x.shape
+    window: Any = kernel.shape[:-2]
+    out: Any = y.shape
+    in_c, out_c = int(kernel.shape[-2] or 0), int(kernel.shape[-1] or 0) // groups
+    k = math.prod(window) * in_c
+    pixels = math.prod(out[1:-1])
+    block_m = row_block(pixels, k, isa)
+    blocks = -(-pixels // block_m) if pixels else 0
+    block_n = column_block(max(blocks * groups * out[0], 1), out_c, isa, call.threads)
+    padding = [before for before, _ in conv_padding(call.attrs, shape, window)]
+    fields = {
+        "x": operand(0),
+        "w": Ref("packed", 0),
+        "y": result(),
+        "batch": shape[0],
+        "groups": groups,
+        "in_c": in_c,
+        "out_c": out_c,
+        **spatial_fields("in", shape[1:-1]),
+        **spatial_fields("out", out[1:-1]),
+        **spatial_fields("kernel", window),
+        **spatial_fields("stride", call.attrs["strides"]),
+        **spatial_fields("dilation", call.attrs["dilation"]),
+        **spatial_fields("pad", padding, 0),
+        "ldx": shape[-1],
+        "ldr": out[-1],
+        "ldy": out[-1],
+        "block_m": block_m,
+        "block_n": block_n,
+        **_epilogue(call, 2, 3),
+    }
+    step = Step(
+        leaf="conv_f32",
+        fields=fields,
+        items=out[0] * groups * blocks * -(-out_c // block_n),
+        nanoseconds=2.0 * out[0] * pixels * k * out_c * groups / FLOPS_PER_NS[isa.name],
+        scratch=4 * block_m * k,
+    )
+    pack = Pack(f"conv panels {isa.name} {groups}", (1,), lambda w: _pack_groups(w, groups, isa))
+    return Layout([step], [pack])
+
+
+def _refuse_lstm(call: Call) -> str | None:
+    if not (call.known[1] and call.known[2]):
+        return "the weights are computed during the run"
+    return not_float32(call, 6)
+
+
+def _lay_lstm(call: Call) -> Layout:
+    x, recurrent = call.inputs[0], call.inputs[2]
+    assert x is not None and recurrent is not None
+    batch, steps, features = (int(size or 0) for size in x.shape)
+    units = int(recurrent.shape[0] or 0)
+    isa = call.isa
+    sequences = call.attrs["sequences"]
+    bias = None if call.inputs[3] is None else operand(3)
+    project = gemm_step(
+        operand(0),
+        Ref("packed", 0),
+        Ref("work", 0),
+        batch * steps,
+        4 * units,
+        features,
+        call,
+        {"bias": bias, "residual": None, **act_fields()},
+    )
+    block = max(1, min(64, -(-batch // call.threads)))
+    recur = Step(
+        leaf="lstm_f32",
+        fields={
+            "z": Ref("work", 0),
+            "u": Ref("packed", 1),
+            "h0": None if call.inputs[4] is None else operand(4),
+            "c0": None if call.inputs[5] is None else operand(5),
+            "mask": None if call.inputs[6] is None else operand(6),
+            "y": result() if sequences else None,
+            "last": None if sequences else result(),
+            "h": result(1),
+            "c": result(2),
+            "batch": batch,
+            "steps": steps,
+            "units": units,
+            "reverse": int(call.attrs["reverse"]),
+            "zero_output": int(call.attrs["zero_output"]),
+            "block_m": block,
+            **act_fields(call.attrs["activation"]),
+            **act_fields(call.attrs["gate"], "gate"),
+        },
+        items=batch,
+        nanoseconds=batch * steps * (8.0 * units * units / FLOPS_PER_NS[isa.name] + 2.0 * units),
+        limit=block,
+        scratch=4 * block * 8 * units,
+    )
+    packs = [
+        Pack(f"panels {isa.name}", (1,), lambda w: pack_panels(w, isa)),
+        Pack(f"panels {isa.name}", (2,), lambda w: pack_panels(w, isa)),
+    ]
+    return Layout([project, recur], packs, work=[4 * batch * steps * 4 * units])
+
+
+ROWS = (
+    KernelDef("gemm_f32", "dense", "fma k", _refuse_weights, _lay_dense, EPILOGUES),
+    KernelDef("conv_nhwc_f32", "conv", "fma k", _refuse_weights, _lay_conv, EPILOGUES),
+    KernelDef("lstm_f32", "lstm", "fma k, steps", _refuse_lstm, _lay_lstm),
+)

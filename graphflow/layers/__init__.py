@@ -1,0 +1,49 @@
+"""Layers, and the symbolic tensors they are called on."""
+
+from graphflow.layers.activation import ReLU, Softmax
+from graphflow.layers.convolution import Conv1D, Conv2D
+from graphflow.layers.core import Activation, Dense, Dropout, Embedding, Flatten, Input, InputLayer, Lambda
+from graphflow.layers.layer import Layer
+from graphflow.layers.merging import Add, Concatenate, add, concatenate
+from graphflow.layers.normalization import BatchNormalization
+from graphflow.layers.pooling import (
+    AveragePooling1D,
+    AveragePooling2D,
+    GlobalAveragePooling1D,
+    GlobalAveragePooling2D,
+    GlobalMaxPooling1D,
+    GlobalMaxPooling2D,
+    MaxPooling1D,
+    MaxPooling2D,
+)
+from graphflow.layers.recurrent import LSTM
+
+__all__ = [
+    "LSTM",
+    "Activation",
+    "Add",
+    "AveragePooling1D",
+    "AveragePooling2D",
+    "BatchNormalization",
+    "Concatenate",
+    "Conv1D",
+    "Conv2D",
+    "Dense",
+    "Dropout",
+    "Embedding",
+    "Flatten",
+    "GlobalAveragePooling1D",
+    "GlobalAveragePooling2D",
+    "GlobalMaxPooling1D",
+    "GlobalMaxPooling2D",
+    "Input",
+    "InputLayer",
+    "Lambda",
+    "Layer",
+    "MaxPooling1D",
+    "MaxPooling2D",
+    "ReLU",
+    "Softmax",
+    "add",
+    "concatenate",
+]

@@ -1,0 +1,55 @@
+"""The order in which passes run, and how to stop or leave one out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from graphflow import knobs
+from graphflow.errors import ArgumentError, nearest
+from graphflow.ir.graph import Graph
+from graphflow.ir.record import Journal
+from graphflow.ir.verify import verify
+from graphflow.passes.eliminate_dead_nodes import eliminate_dead_nodes
+from graphflow.passes.fold_batch_norm import fold_batch_norm
+from graphflow.passes.fold_constants import fold_constants
+from graphflow.passes.fuse_epilogue import fuse_epilogue
+from graphflow.passes.remove_identities import remove_identities
+
+Pass = Callable[[Graph, Journal], bool]
+
+PIPELINE: tuple[Pass, ...] = (
+    eliminate_dead_nodes,
+    fold_constants,
+    remove_identities,
+    fold_batch_norm,
+    fuse_epilogue,
+    eliminate_dead_nodes,
+)
+
+
+def tune(graph: Graph, until: str | None = None) -> Journal:
+    """Run the passes on a graph, in place.
+
+    Args:
+        until: the name of the last pass to run.
+
+    Returns:
+        What each pass did.
+
+    Raises:
+        ArgumentError: a name, here or in the knob `passes_off`, that is no pass.
+    """
+    names = [one.__name__ for one in PIPELINE]
+    off = {name.strip() for name in str(knobs.get("passes_off")).split(",") if name.strip()}
+    for name in (off - {"all"}) | ({until} if until else set()):
+        if name not in names:
+            raise ArgumentError(f"Unknown pass {name!r}.{nearest(name, names)}")
+    journal = Journal()
+    for one in PIPELINE:
+        if one.__name__ not in off and "all" not in off:
+            one(graph, journal)
+            if knobs.get("debug") >= 3:
+                verify(graph)
+        if one.__name__ == until:
+            break
+    return journal

@@ -1,0 +1,73 @@
+"""What a caller gives, as the arrays that a graph's inputs take.
+
+Values are cast to the input's dtype as Keras does: float64 to float32, integers to floats, floats that are whole to
+integers. What would lose its meaning is refused: NaN, fractions or overflow to an integer, complex numbers, objects,
+strings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from graphflow.errors import ArgumentError, DataError, DTypeError, ShapeError, nearest
+from graphflow.spec import TensorSpec, format_shape
+
+Array = np.ndarray[Any, Any]
+
+
+def check_names(given: Mapping[str, Any], names: Iterable[str]) -> None:
+    """Check that a dict has every input by name, and nothing else.
+
+    Raises:
+        ArgumentError: the message names what is missing and what is unknown.
+    """
+    wanted = list(names)
+    missing = [name for name in wanted if name not in given]
+    unknown = [name for name in given if name not in wanted]
+    if missing or unknown:
+        parts = [f"missing: {', '.join(missing)}"] if missing else []
+        parts += [f"unknown: {', '.join(map(str, unknown))}.{nearest(str(unknown[0]), wanted)}"] if unknown else []
+        raise ArgumentError(f"The inputs of this model are {', '.join(wanted)}; {'; '.join(parts)}")
+
+
+def as_input(given: Any, spec: TensorSpec, name: str) -> Array:
+    """An array of the dtype, rank and sizes an input takes, C-contiguous; not copied when it is that already.
+
+    Raises:
+        ShapeError: another rank or size.
+        DTypeError: a kind of data that can not be cast.
+        DataError: values that can not be cast without losing their meaning.
+    """
+    if type(given) is np.ndarray and given.dtype == spec.dtype and given.flags.c_contiguous and given.dtype.isnative:
+        array = given
+    else:
+        if hasattr(given, "toarray"):
+            given = given.toarray()
+        array = _cast(np.asarray(given), spec.dtype, name)
+    shape = spec.shape
+    if array.ndim == len(shape) - 1 and shape and shape[-1] == 1:
+        array = array.reshape(*array.shape, 1)
+    if array.ndim != len(shape) or any(want is not None and want != got for want, got in zip(shape, array.shape, strict=True)):
+        raise ShapeError(f"Input {name!r} takes shape {format_shape(shape)}, received {format_shape(array.shape)}.")
+    return array
+
+
+def _cast(array: Array, dtype: str, name: str) -> Array:
+    kind, wanted = array.dtype.kind, np.dtype(dtype)
+    if kind not in "fiub":
+        raise DTypeError(f"Input {name!r} takes {dtype}, received {array.dtype} data.")
+    if wanted.kind in "iu" and kind == "f":
+        bad = ~np.isfinite(array) | (array != np.floor(array))
+        if bad.any():
+            at = tuple(int(i) for i in np.argwhere(bad)[0])
+            raise DataError(f"Input {name!r} takes {dtype}: {array[at]!r} at {at} is not a whole number.")
+    if wanted.kind in "iu" and array.size:
+        limits = np.iinfo(wanted)
+        low, high = array.min(), array.max()
+        if low < limits.min or high > limits.max:
+            raise DataError(f"Input {name!r} takes {dtype}: values from {low} to {high} do not fit.")
+    with np.errstate(over="ignore"):
+        return np.ascontiguousarray(array, dtype=wanted).reshape(array.shape)

@@ -1,0 +1,230 @@
+"""`Session`: a runnable model: a tuned graph, bound weights, plans by input shapes, and contexts to run them in."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphflow import knobs
+from graphflow.errors import ArgumentError, DataError, GraphflowError, located
+from graphflow.ir.data import from_data, to_data
+from graphflow.ir.graph import Graph, Value
+from graphflow.ir.stage import leaf_stage
+from graphflow.kernels import isa as instruction_sets
+from graphflow.ops.lookup import index_error
+from graphflow.passes import tune
+from graphflow.runtime.bindings import Bindings
+from graphflow.runtime.feed import as_input, check_names
+from graphflow.runtime.plan import Plan, PlannedNode, make_plan
+from graphflow.runtime.threads import get_num_threads
+from graphflow.spec import Shape, broadcast_shapes
+
+Array = np.ndarray[Any, Any]
+MOST_PLANS = 32
+
+
+class Session:
+    """Runs one graph, from any number of threads.
+
+    Args:
+        graph: portable; the session tunes a copy of its own.
+
+    Weights are read from the graph's variables: after `set_weights` the next run uses the new ones.
+
+    Example:
+        >>> import numpy as np
+        >>> from graphflow import Input, Model
+        >>> from graphflow.layers import Dense
+        >>> x = Input((4,))
+        >>> session = Model(x, Dense(2)(x)).session()
+        >>> session.run([np.zeros((3, 4), "float32")])[0].shape
+        (3, 2)
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self._portable = to_data(graph)
+        self._prepare()
+
+    def _prepare(self) -> None:
+        self.graph = from_data(self._portable)
+        self.input_names = [value.name for value in self.graph.inputs]
+        self.output_names = list(self.graph.output_names)
+        self.journal = tune(self.graph)
+        self._isa = None if knobs.get("reference") else instruction_sets.current()
+        self._variables = [one for one in self.graph.variables() if one.role != "state"]
+        self._stateful = bool(self.graph.updates)
+        self._bindings = Bindings()
+        self._versions: tuple[int, ...] = ()
+        self._plans: OrderedDict[Any, Plan] = OrderedDict()
+        self._contexts: dict[int, list[Any]] = {}
+        self._lock = threading.RLock()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"portable": self._portable}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._portable = state["portable"]
+        self._prepare()
+
+    def run(self, inputs: Sequence[Any] | Mapping[str, Any]) -> list[Array]:
+        """Run once.
+
+        Args:
+            inputs: arrays in the order of `input_names`, or by name.
+
+        Returns:
+            The outputs, in the order of `output_names`.
+
+        Raises:
+            ShapeError, DTypeError, DataError: an input that does not fit; the message names it.
+            ArgumentError: missing or unknown inputs.
+        """
+        arrays = self._feed(inputs)
+        if self._stateful:
+            with self._lock:
+                return self._run(arrays)
+        return self._run(arrays)
+
+    def _feed(self, inputs: Sequence[Any] | Mapping[str, Any]) -> list[Array]:
+        if isinstance(inputs, Mapping):
+            check_names(inputs, self.input_names)
+            inputs = [inputs[name] for name in self.input_names]
+        if len(inputs) != len(self.graph.inputs):
+            raise ArgumentError(
+                f"This model has {len(self.graph.inputs)} inputs ({', '.join(self.input_names)}), received {len(inputs)}."
+            )
+        arrays = [as_input(given, value.spec, value.name) for given, value in zip(inputs, self.graph.inputs, strict=True)]
+        return arrays
+
+    def plan(self, shapes: Sequence[Shape]) -> Plan:
+        """The plan for concrete input shapes, made when it is first asked for."""
+        threads = get_num_threads()
+        key = (tuple(shapes), threads)
+        with self._lock:
+            found = self._plans.get(key)
+            if found is None:
+                found = make_plan(self.graph, shapes, self._bindings, self._isa, threads)
+                self._plans[key] = found
+                self._contexts[id(found)] = []
+                if len(self._plans) > MOST_PLANS:
+                    _, old = self._plans.popitem(last=False)
+                    del self._contexts[id(old)]
+                if knobs.get("debug") >= 1:
+                    print(f"graphflow: planned {self.graph.name} for {list(shapes)}: {len(found.nodes)} nodes, arena {found.arena_bytes:,} bytes")
+            else:
+                self._plans.move_to_end(key)
+        return found
+
+    def _take_context(self, plan: Plan) -> Any:
+        from graphflow.runtime._executor import Context
+
+        with self._lock:
+            versions = tuple(variable.version for variable in self._variables)
+            if versions != self._versions:
+                self._bindings.forget()
+                for contexts in self._contexts.values():
+                    contexts.clear()
+                self._versions = versions
+            pool = self._contexts.get(id(plan))
+            if pool:
+                return pool.pop()
+            bound = [self._bindings.array(key) for key in plan.bound]
+        return versions, Context(plan.program, bound)
+
+    def _give_back(self, plan: Plan, context: Any) -> None:
+        with self._lock:
+            pool = self._contexts.get(id(plan))
+            if pool is not None and context[0] == self._versions:
+                pool.append(context)
+
+    def _run(self, arrays: list[Array]) -> list[Array]:
+        plan = self.plan([array.shape for array in arrays])
+        context = self._take_context(plan)
+        results = [np.empty(spec.shape, spec.dtype) for spec in plan.results]  # type: ignore[arg-type]
+        bases = [*arrays, *(state.value for state in plan.states), *results]
+        views = _Views(plan, context[1], bases, self._bindings)
+        failed = context[1].run(bases, views.run_node)
+        if failed is not None:
+            raise self._failure(plan, *failed)
+        for index, value in plan.copies:
+            np.copyto(results[index], views.array(value))
+        self._give_back(plan, context)
+        outputs = results[: len(self.graph.outputs)]
+        for (variable, _), successor in zip(self.graph.updates, results[len(outputs) :], strict=True):
+            variable.adopt(successor)
+        return outputs
+
+    def _failure(self, plan: Plan, step: int, code: int, row: int, value: int) -> GraphflowError:
+        planned = max((one for one in plan.nodes if one.first_step <= step), key=lambda one: one.first_step)
+        node = planned.node
+        table = node.inputs[1]
+        size = plan.specs.get(table, table.spec).shape[0] if table is not None else 0
+        error = index_error(row, value, int(size or 0))
+        if code == 2:
+            error = DataError(f"The index at flat position {row} is not a whole number.")
+        return located(error, node.place)
+
+    @property
+    def arena_bytes(self) -> dict[tuple[Shape, ...], int]:
+        """The size of the arena of each plan, by input shapes."""
+        return {key[0]: plan.arena_bytes for key, plan in self._plans.items()}
+
+    def close(self) -> None:
+        """Free plans, contexts and bound weights; the next run makes them anew."""
+        with self._lock:
+            self._plans.clear()
+            self._contexts.clear()
+            self._bindings.forget()
+
+
+class _Views:
+    """The tensors of one run as arrays, for the nodes that need Python."""
+
+    def __init__(self, plan: Plan, context: Any, bases: list[Array], bindings: Bindings) -> None:
+        self._plan = plan
+        self._context = context
+        self._bases = bases
+        self._arena: Array | None = None
+
+    def array(self, value: Value) -> Array:
+        plan = self._plan
+        spec = plan.specs.get(value, value.spec)
+        storage = plan.storage.of.get(value)
+        if storage is None or storage.kind == "bound":
+            bound = self._context.bound_arrays()
+            key = ((value,), "")
+            array: Array = bound[plan.bound.index(key)] if key in plan.bound else _leaf_array(value)
+            return array.reshape(spec.shape)  # type: ignore[arg-type]
+        if storage.kind == "arena":
+            if self._arena is None:
+                self._arena = self._context.arena()
+            size = int(np.prod(spec.shape, dtype=np.int64)) * np.dtype(spec.dtype).itemsize
+            return self._arena[storage.index : storage.index + size].view(spec.dtype).reshape(spec.shape)
+        results = len(self._bases) - len(plan.results)
+        base = self._bases[storage.index + (results if storage.kind == "output" else 0)]
+        return base.reshape(spec.shape)  # type: ignore[arg-type]
+
+    def run_node(self, step: int) -> None:
+        planned: PlannedNode = self._plan.python_nodes[step]
+        node = planned.node
+        inputs = [None if value is None else self.array(value) for value in node.inputs]
+        try:
+            outputs = node.op.run_reference(node.attrs, inputs)
+        except GraphflowError as error:
+            raise located(error, node.place) from None
+        for value, output in zip(node.outputs, outputs, strict=True):
+            target = self.array(value)
+            if output.shape != target.shape:
+                broadcast_shapes(output.shape, target.shape)
+                raise ArgumentError(f"{node.place} gave shape {output.shape}, {target.shape} was planned.")
+            np.copyto(target, output, casting="unsafe")
+
+
+def _leaf_array(value: Value) -> Array:
+    assert leaf_stage(value) != "run"
+    array: Array = value.payload if value.kind == "constant" else value.payload.value
+    return array

@@ -1,0 +1,182 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+"""The executor: a plan's steps as C structs, run in one call without the GIL.
+
+    Program   what all runs of a plan share: the steps, their arguments, and where pointers must be put in
+    Context   what one run at a time needs for itself: the arena, scratch, and its own copy of the arguments
+
+A pointer argument is a base and an offset. Base 0 is the arena; then come the bound arrays, which stay; then the
+arrays of one run: inputs, outputs, updates.
+"""
+
+from libc.stdint cimport int64_t, uintptr_t
+from libc.stdlib cimport calloc, free
+from libc.string cimport memcpy
+from cpython.exc cimport PyErr_CheckSignals
+cimport numpy as cnp
+
+import numpy as np
+
+cnp.import_array()
+
+
+cdef extern from "abi.h" nogil:
+    ctypedef struct gf_worker:
+        char *scratch
+        int64_t row, value
+    ctypedef int (*gf_leaf)(const void *, int64_t, int64_t, gf_worker *) noexcept
+
+cdef extern from "loop.h" nogil:
+    ctypedef struct gf_step:
+        gf_leaf run
+        const void *args
+        int64_t items, grain, shared
+    ctypedef struct gf_program:
+        const gf_step *steps
+        int64_t count, at
+        gf_worker *workers
+        int threads, code
+        int64_t row, value
+    int GF_DONE, GF_PYTHON, GF_FAILED, GF_PAUSED
+    int gf_loop(gf_program *) noexcept
+    void *gf_memory(size_t) noexcept
+    void gf_memory_free(void *) noexcept
+
+
+cdef class Program:
+    """The part of a plan that never changes.
+
+    Args:
+        steps: (address of the leaf or 0, first argument slot, items, grain, shared) for each step.
+        slots: the arguments of all steps, eight bytes each.
+        fixed, moving: relocations (slot, base, offset) that hold for a context, and that each run makes anew.
+        arena, scratch: bytes of the arena, and of each thread's scratch.
+        threads: how many threads share the steps.
+    """
+
+    cdef readonly object steps, slots, fixed, moving
+    cdef readonly int64_t arena, scratch
+    cdef readonly int threads
+
+    def __init__(self, steps, slots, fixed, moving, int64_t arena, int64_t scratch, int threads):
+        self.steps = np.ascontiguousarray(steps, np.int64).reshape(-1, 5)
+        self.slots = np.ascontiguousarray(slots, np.int64)
+        self.fixed = np.ascontiguousarray(fixed, np.int64).reshape(-1, 3)
+        self.moving = np.ascontiguousarray(moving, np.int64).reshape(-1, 3)
+        self.arena = arena
+        self.scratch = scratch
+        self.threads = threads
+
+
+cdef class Context:
+    """Memory and arguments for one run at a time.
+
+    Args:
+        program: what to run.
+        bound: the arrays of the bound bases, which must stay alive and in place.
+
+    Raises:
+        MemoryError: there is not enough memory.
+    """
+
+    cdef Program program
+    cdef object bound
+    cdef char *memory
+    cdef char *scratch
+    cdef int64_t *slots
+    cdef gf_step *steps
+    cdef gf_worker *workers
+    cdef const int64_t *moving
+    cdef int64_t moves, first_moving_base
+    cdef gf_program run_state
+
+    def __cinit__(self, Program program, list bound):
+        cdef int64_t count = program.steps.shape[0], slots = program.slots.shape[0], i
+        cdef int64_t each = (program.scratch + 63) // 64 * 64
+        cdef const int64_t[:, ::1] rows = program.steps
+        cdef const int64_t[::1] template = program.slots
+        self.program = program
+        self.bound = bound
+        self.memory = <char *>gf_memory(program.arena)
+        self.scratch = <char *>gf_memory(each * program.threads)
+        self.slots = <int64_t *>calloc(slots + 1, sizeof(int64_t))
+        self.steps = <gf_step *>calloc(count + 1, sizeof(gf_step))
+        self.workers = <gf_worker *>calloc(program.threads, sizeof(gf_worker))
+        if not (self.memory and self.scratch and self.slots and self.steps and self.workers):
+            raise MemoryError(f"A plan needs {program.arena + each * program.threads} bytes of working memory.")
+        if slots:
+            memcpy(self.slots, &template[0], slots * sizeof(int64_t))
+        for i in range(count):
+            self.steps[i].run = <gf_leaf><uintptr_t>rows[i, 0]
+            self.steps[i].args = self.slots + rows[i, 1]
+            self.steps[i].items = rows[i, 2]
+            self.steps[i].grain = rows[i, 3]
+            self.steps[i].shared = rows[i, 4]
+        for i in range(program.threads):
+            self.workers[i].scratch = self.scratch + i * each
+        self._relocate(bound)
+        self.moves = program.moving.shape[0]
+        self.moving = NULL
+        if self.moves:
+            self.moving = <const int64_t *>cnp.PyArray_DATA(program.moving)
+        self.first_moving_base = 1 + len(bound)
+        self.run_state.steps = self.steps
+        self.run_state.count = count
+        self.run_state.workers = self.workers
+        self.run_state.threads = program.threads
+
+    def __dealloc__(self):
+        gf_memory_free(self.memory)
+        gf_memory_free(self.scratch)
+        free(self.slots)
+        free(self.steps)
+        free(self.workers)
+
+    cdef void _relocate(self, list bound):
+        cdef const int64_t[:, ::1] rows = self.program.fixed
+        cdef int64_t i
+        cdef char *base
+        for i in range(self.program.fixed.shape[0]):
+            base = self.memory if rows[i, 1] == 0 else <char *>cnp.PyArray_DATA(bound[rows[i, 1] - 1])
+            self.slots[rows[i, 0]] = <int64_t><uintptr_t>(base + rows[i, 2])
+
+    def arena(self):
+        """The arena as an array of bytes; it keeps the context alive."""
+        cdef cnp.npy_intp size = self.program.arena
+        array = cnp.PyArray_SimpleNewFromData(1, &size, cnp.NPY_UINT8, self.memory)
+        cnp.set_array_base(array, self)
+        return array
+
+    def bound_arrays(self):
+        return self.bound
+
+    def run(self, list arrays, python_step):
+        """Run all steps.
+
+        Args:
+            arrays: the inputs, outputs and updates of this run, C-contiguous, in the order of their bases.
+            python_step: called with the number of each step that needs Python.
+
+        Returns:
+            None, or (step, code, row, value) of the leaf that failed.
+        """
+        cdef int64_t i
+        cdef int64_t base
+        cdef int result
+        for i in range(self.moves):
+            base = self.moving[3 * i + 1] - self.first_moving_base
+            self.slots[self.moving[3 * i]] = <int64_t><uintptr_t>(
+                <char *>cnp.PyArray_DATA(arrays[base]) + self.moving[3 * i + 2]
+            )
+        self.run_state.at = 0
+        while True:
+            with nogil:
+                result = gf_loop(&self.run_state)
+            if result == GF_DONE:
+                return None
+            if result == GF_FAILED:
+                return self.run_state.at, self.run_state.code, self.run_state.row, self.run_state.value
+            if result == GF_PYTHON:
+                python_step(self.run_state.at)
+                self.run_state.at += 1
+            else:
+                PyErr_CheckSignals()

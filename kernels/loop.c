@@ -1,0 +1,87 @@
+#define _GNU_SOURCE
+#include "loop.h"
+
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include "threads.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#else
+#include <fenv.h>
+#endif
+
+static int64_t gf_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static int gf_steps(gf_program *program)
+{
+    int64_t started = program->count - program->at > 4 ? gf_now() : 0;
+    while (program->at < program->count) {
+        const gf_step *step = &program->steps[program->at];
+        int failed = 0;
+        if (!step->run)
+            return GF_PYTHON;
+        program->code = gf_pool_run(step->run, step->args, step->items, step->grain, step->shared ? program->threads : 1,
+                                    program->workers, &failed);
+        if (program->code) {
+            program->row = program->workers[failed].row;
+            program->value = program->workers[failed].value;
+            return GF_FAILED;
+        }
+        program->at++;
+        if (started && gf_now() - started > 50000000)
+            return program->at < program->count ? GF_PAUSED : GF_DONE;
+    }
+    return GF_DONE;
+}
+
+int gf_loop(gf_program *program)
+{
+    int result;
+#if defined(__x86_64__)
+    unsigned int kept = _mm_getcsr();
+    _mm_setcsr(0x1f80);
+#else
+    fenv_t kept;
+    fegetenv(&kept);
+    fesetenv(FE_DFL_ENV);
+#endif
+    if (program->threads > 1)
+        gf_pool_enter();
+    result = gf_steps(program);
+    if (program->threads > 1)
+        gf_pool_leave();
+#if defined(__x86_64__)
+    _mm_setcsr(kept);
+#else
+    fesetenv(&kept);
+#endif
+    return result;
+}
+
+void *gf_memory(size_t bytes)
+{
+    enum { HUGE = 2 << 20 };
+    void *memory = 0;
+    if (bytes < 2 * HUGE)
+        return posix_memalign(&memory, 64, bytes ? bytes : 64) ? 0 : memory;
+    bytes = (bytes + HUGE - 1) / HUGE * HUGE;
+    if (posix_memalign(&memory, HUGE, bytes))
+        return 0;
+#if defined(MADV_HUGEPAGE)
+    madvise(memory, bytes, MADV_HUGEPAGE);
+#endif
+    return memory;
+}
+
+void gf_memory_free(void *memory)
+{
+    free(memory);
+}

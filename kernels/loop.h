@@ -1,0 +1,33 @@
+/* The loop that runs a plan: a flat list of steps, each a leaf with its arguments. */
+#ifndef GF_LOOP_H
+#define GF_LOOP_H
+
+#include "abi.h"
+
+typedef struct gf_step {
+    gf_leaf run;       /* null: a step that needs Python */
+    const void *args;
+    int64_t items, grain;
+    int64_t shared;    /* whether threads share it */
+} gf_step;
+
+typedef struct gf_program {
+    const gf_step *steps;
+    int64_t count, at;
+    gf_worker *workers;
+    int threads;
+    int code;          /* of the leaf that failed */
+    int64_t row, value;
+} gf_program;
+
+enum { GF_DONE = 0, GF_PYTHON = 1, GF_FAILED = 2, GF_PAUSED = 3 };
+
+/* Runs steps from program->at on, until all are done, one needs Python, one fails, or 50 ms have passed. The
+ * floating-point environment is the default one meanwhile. */
+int gf_loop(gf_program *program);
+
+/* Memory for arenas and scratch: 64-byte aligned, on huge pages where it is large. Null when there is none. */
+void *gf_memory(size_t bytes);
+void gf_memory_free(void *memory);
+
+#endif
