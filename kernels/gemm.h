@@ -210,7 +210,7 @@ static const gf_tile_function gf_tiles[GF_TILE_M][2] = {GF_TILES(GF_TILE_ROW)};
 
 GF_INLINE int64_t gf_ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-/* Runs the tile at columns [column, column + up to a panel) of the (k, n) matrix w; t holds the rest. */
+/* Runs a tile on the panel at t->b, from which on the matrix has `columns` columns. */
 GF_INLINE void gf_run_tile(gf_tile *t, int64_t rows, int64_t columns)
 {
     t->columns = columns < GF_TILE_N ? columns : GF_TILE_N;
