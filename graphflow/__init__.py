@@ -1,0 +1,62 @@
+"""graphflow: a static-graph dataflow engine with the Keras functional API and fast CPU kernels."""
+
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING, Any
+
+from graphflow.knobs import knobs
+
+if TYPE_CHECKING:
+    from graphflow import activations, config, constraints, initializers, inspect, layers, models, ops, regularizers
+    from graphflow.formats import load_model
+    from graphflow.layers import Input
+    from graphflow.models import Model, Sequential
+    from graphflow.runtime import Session, get_num_threads, set_num_threads
+
+__version__ = "0.1.0"
+
+_LAZY: dict[str, str] = {
+    "Input": "graphflow.layers",
+    "Model": "graphflow.models",
+    "Sequential": "graphflow.models",
+    "Session": "graphflow.runtime",
+    "get_num_threads": "graphflow.runtime",
+    "load_model": "graphflow.formats",
+    "set_num_threads": "graphflow.runtime",
+}
+_MODULES = ("activations", "config", "constraints", "initializers", "inspect", "layers", "models", "ops", "regularizers")
+
+__all__ = [
+    "Input",
+    "Model",
+    "Sequential",
+    "Session",
+    "__version__",
+    "activations",
+    "config",
+    "constraints",
+    "get_num_threads",
+    "initializers",
+    "inspect",
+    "knobs",
+    "layers",
+    "load_model",
+    "models",
+    "ops",
+    "regularizers",
+    "set_num_threads",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        found = getattr(_import_module(_LAZY[name]), name)
+    elif name in _MODULES:
+        found = _import_module(f"graphflow.{name}")
+    else:
+        raise AttributeError(f"module 'graphflow' has no attribute {name!r}")
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return __all__

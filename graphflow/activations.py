@@ -15,6 +15,7 @@ from typing import Any
 from graphflow import ops
 from graphflow.errors import ArgumentError, ArgumentTypeError, nearest
 from graphflow.ops.activation import LINEAR, Numbers, activate
+from graphflow.registry import custom_objects
 
 Activation = Callable[[Any], Any]
 
@@ -154,6 +155,8 @@ def get(identifier: Any) -> Activation:
         return identifier  # type: ignore[no-any-return]
     if isinstance(identifier, dict):
         identifier = identifier.get("config", identifier.get("class_name"))
+    if isinstance(identifier, str) and identifier in custom_objects():
+        return custom_objects()[identifier]  # type: ignore[no-any-return]
     if not isinstance(identifier, str):
         raise ArgumentTypeError(f"An activation must be a name or a function, received {identifier!r}.")
     if identifier not in ACTIVATIONS:
@@ -161,6 +164,11 @@ def get(identifier: Any) -> Activation:
     return ACTIVATIONS[identifier]
 
 
-def serialize(activation: Activation) -> str:
-    """The name by which `get` finds a function again; a user's function gives its own name."""
+def serialize(activation: Activation) -> Any:
+    """What `get` makes the function from again: its name, or a user's function itself."""
+    return _NAMES.get(activation, activation)
+
+
+def name_of(activation: Activation) -> str:
+    """A function's name, for messages."""
     return _NAMES.get(activation) or getattr(activation, "__name__", type(activation).__name__)

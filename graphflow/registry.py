@@ -119,9 +119,7 @@ class Configured:
 
 
 def serialize(item: Any) -> Any:
-    """The configuration of an object of a registry; None stays None, a user's function gives its name."""
-    if item is None:
-        return None
+    """What a registry makes the object from again: its configuration, or a user's function itself."""
     if hasattr(item, "get_config"):
         return {"class_name": type(item).__name__, "config": item.get_config()}
-    return getattr(item, "__name__", type(item).__name__)
+    return item

@@ -61,6 +61,11 @@ class Variable(Operand):
         """The array itself; assign with `assign`, never in place."""
         return self._value
 
+    @property
+    def changes_in_runs(self) -> bool:
+        """Whether runs themselves assign it, so that nothing may be computed from it beforehand."""
+        return self.role in ("state", "seed")
+
     def numpy(self) -> np.ndarray[Any, Any]:
         """A copy of the value."""
         return self._value.copy()
@@ -94,6 +99,14 @@ class Variable(Operand):
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         return np.array(self._value, dtype=dtype)
+
+    def __getstate__(self) -> dict[str, Any]:
+        kept = {name: getattr(self, name) for name in ("name", "path", "role", "trainable", "version")}
+        return {**kept, "value": self._value}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["value"], state["name"], state["role"], state["trainable"])  # type: ignore[misc]
+        self.path, self.version = state["path"], state["version"]
 
     def __len__(self) -> int:
         return len(self._value)

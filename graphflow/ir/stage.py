@@ -1,6 +1,6 @@
 """When a value can be computed: `const` (literals only), `bind` (constants and variables) or `run` (the rest).
 
-State variables change from run to run, so what depends on them is `run`.
+States and seeds change from run to run, so what depends on them is `run`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ def leaf_stage(value: Value) -> str:
     """The stage of a value that no node computes."""
     if value.kind == "constant":
         return "const"
-    if value.kind == "variable" and value.payload.role != "state":
+    if value.kind == "variable" and not value.payload.changes_in_runs:
         return "bind"
     return "run"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from graphflow import knobs
+from graphflow.knobs import get as knob
 from graphflow.errors import ArgumentError
 
 
@@ -46,7 +46,7 @@ def current() -> Isa:
     Raises:
         ArgumentError: the knob names one that this processor does not have.
     """
-    name: Any = knobs.get("isa")
+    name: Any = knob("isa")
     known = available()
     if not name:
         return list(known.values())[-1]

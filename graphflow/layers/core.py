@@ -255,10 +255,8 @@ class Dropout(Layer):
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         if not training or self.rate == 0:
             return inputs
-        if any(is_tensor(leaf) for leaf in leaves(inputs)):
-            return ops.dropout(inputs, self.rate, self.seed_state, self.noise_shape)
-        result = ops.dropout(inputs, self.rate, self.seed_state.value, self.noise_shape)
-        self.seed_state.assign(self.seed_state.value + np.array([0, 1]))
+        result = ops.dropout(inputs, self.rate, self.seed_state, self.noise_shape)
+        self.update(self.seed_state, self.seed_state + np.array([0, 1]))
         return result
 
     def get_config(self) -> dict[str, Any]:
@@ -494,8 +492,9 @@ class Lambda(Layer):
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
-            "function": getattr(self.function, "__name__", "<function>"),
-            "output_shape": None if callable(self.declared_shape) else self.declared_shape,
+            "function": self.function,
+            "output_shape": self.declared_shape,
+            "mask": self.mask,
             "arguments": self.arguments,
         }
 

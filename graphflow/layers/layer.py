@@ -224,6 +224,13 @@ class Layer:
             raise ArgumentError(f"Layer {self.name!r} has not been built: call it on an input first.")
         return sum(int(np.prod(variable.shape)) for variable in self.weights)
 
+    def update(self, variable: Variable, value: Any) -> None:
+        """Let a variable take a value when the call has been computed: at once on arrays, after the run in a graph."""
+        if isinstance(value, GraphTensor):
+            value.builder.update(variable, value)
+        elif not is_tensor(value):
+            variable.assign(value)
+
     # -- calls
 
     def build(self, input_shape: Any) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from graphflow import ops
 from graphflow.errors import ShapeError
 from graphflow.layers.core import name_positional
-from graphflow.layers.layer import Layer, is_tensor
+from graphflow.layers.layer import Layer
 from graphflow.layers.registry import layer
 from graphflow.layers.weights import WeightSettings
 from graphflow.ops.operands import as_axis
@@ -83,9 +83,8 @@ class BatchNormalization(Layer):
     def _batch_statistics(self, x: Any) -> tuple[Any, Any]:
         axes = tuple(range(len(spec_of(x).shape) - 1))
         mean, variance = ops.mean(x, axes), ops.var(x, axes)
-        if not is_tensor(x):
-            for variable, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
-                variable.assign(variable.value * self.momentum + value * (1 - self.momentum))
+        for variable, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
+            self.update(variable, variable * self.momentum + value * (1 - self.momentum))
         return mean, variance
 
     def get_config(self) -> dict[str, Any]:

@@ -20,11 +20,23 @@ class OpCall(Layer):
         super().__init__(name=name or self._new_name(op.name))
         self.op = op
         self.attrs = attrs
-        self._template = [None if isinstance(arg, KerasTensor) else (arg,) for arg in args]
+        self._template: list[Any] = [None if isinstance(arg, KerasTensor) else (arg,) for arg in args]
         self._tensors = tuple(arg for arg in args if isinstance(arg, KerasTensor))
         self.supports_masking = False
         self.drops_mask = True
         self.built = True
+
+    @property
+    def held(self) -> list[Any]:
+        """The operands that are not symbolic tensors, each in a tuple of one; None where a tensor goes."""
+        return self._template
+
+    @classmethod
+    def restore(cls, op: OpDef, held: list[Any], attrs: Attrs, name: str) -> OpCall:
+        """The call that `held` and the rest were taken from."""
+        made = cls(op, (), attrs, name)
+        made._template = list(held)
+        return made
 
     def record(self) -> Any:
         """Call on the tensors it was made from."""

@@ -8,9 +8,8 @@ import numpy as np
 
 from graphflow import activations, ops
 from graphflow.errors import ArgumentError, ShapeError, UnsupportedError
-from graphflow.ir.build import GraphTensor
 from graphflow.layers.core import name_positional, positive
-from graphflow.layers.layer import Layer, is_tensor
+from graphflow.layers.layer import Layer
 from graphflow.layers.registry import layer
 from graphflow.layers.weights import WeightSettings
 from graphflow.ops.activation import Numbers
@@ -96,10 +95,7 @@ class Recurrent(Layer):
         if not self.stateful:
             return
         for variable, value in zip(self.states, states, strict=True):
-            if isinstance(value, GraphTensor):
-                value.builder.update(variable, value)
-            elif not is_tensor(value):
-                variable.assign(value)
+            self.update(variable, value)
 
     def reset_states(self, states: Any = None) -> None:
         """Set the states of a stateful layer, to zeros by default.
@@ -140,7 +136,7 @@ def gate(activation: Any, what: str) -> Numbers:
         UnsupportedError: one that is not a function of each element alone.
     """
     if activation not in activations.GATES:
-        raise UnsupportedError(f"{what}={activations.serialize(activation)!r} is not supported in a recurrent layer.")
+        raise UnsupportedError(f"{what}={activations.name_of(activation)!r} is not supported in a recurrent layer.")
     return activations.GATES[activation]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from graphflow import knobs
+from graphflow.knobs import get as knob
 from graphflow.errors import ArgumentError, nearest
 from graphflow.ir.graph import Graph
 from graphflow.ir.record import Journal
@@ -40,7 +40,7 @@ def tune(graph: Graph, until: str | None = None) -> Journal:
         ArgumentError: a name, here or in the knob `passes_off`, that is no pass.
     """
     names = [one.__name__ for one in PIPELINE]
-    off = {name.strip() for name in str(knobs.get("passes_off")).split(",") if name.strip()}
+    off = {name.strip() for name in str(knob("passes_off")).split(",") if name.strip()}
     for name in (off - {"all"}) | ({until} if until else set()):
         if name not in names:
             raise ArgumentError(f"Unknown pass {name!r}.{nearest(name, names)}")
@@ -48,7 +48,7 @@ def tune(graph: Graph, until: str | None = None) -> Journal:
     for one in PIPELINE:
         if one.__name__ not in off and "all" not in off:
             one(graph, journal)
-            if knobs.get("debug") >= 3:
+            if knob("debug") >= 3:
                 verify(graph)
         if one.__name__ == until:
             break

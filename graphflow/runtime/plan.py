@@ -193,7 +193,7 @@ class _Planner:
 
     def _give_leaf(self, value: Value) -> None:
         storage = self.plan.storage
-        if value.kind == "variable" and value.payload.role == "state":
+        if value.kind == "variable" and value.payload.changes_in_runs:
             storage.external(value, "input", len(self.graph.inputs) + len(self.plan.states))
             self.plan.states.append(value.payload)
         else:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from graphflow import knobs
+from graphflow.knobs import get as knob
 from graphflow.errors import ArgumentError, DataError, GraphflowError, located
 from graphflow.ir.data import from_data, to_data
 from graphflow.ir.graph import Graph, Value
@@ -54,8 +54,8 @@ class Session:
         self.input_names = [value.name for value in self.graph.inputs]
         self.output_names = list(self.graph.output_names)
         self.journal = tune(self.graph)
-        self._isa = None if knobs.get("reference") else instruction_sets.current()
-        self._variables = [one for one in self.graph.variables() if one.role != "state"]
+        self._isa = None if knob("reference") else instruction_sets.current()
+        self._variables = [one for one in self.graph.variables() if not one.changes_in_runs]
         self._stateful = bool(self.graph.updates)
         self._bindings = Bindings()
         self._versions: tuple[int, ...] = ()
@@ -70,11 +70,12 @@ class Session:
         self._portable = state["portable"]
         self._prepare()
 
-    def run(self, inputs: Sequence[Any] | Mapping[str, Any]) -> list[Array]:
+    def run(self, inputs: Sequence[Any] | Mapping[str, Any], out: Sequence[Array] | None = None) -> list[Array]:
         """Run once.
 
         Args:
             inputs: arrays in the order of `input_names`, or by name.
+            out: C-contiguous arrays of the outputs' shapes and dtypes to write into.
 
         Returns:
             The outputs, in the order of `output_names`.
@@ -86,8 +87,8 @@ class Session:
         arrays = self._feed(inputs)
         if self._stateful:
             with self._lock:
-                return self._run(arrays)
-        return self._run(arrays)
+                return self._run(arrays, out)
+        return self._run(arrays, out)
 
     def _feed(self, inputs: Sequence[Any] | Mapping[str, Any]) -> list[Array]:
         if isinstance(inputs, Mapping):
@@ -113,7 +114,7 @@ class Session:
                 if len(self._plans) > MOST_PLANS:
                     _, old = self._plans.popitem(last=False)
                     del self._contexts[id(old)]
-                if knobs.get("debug") >= 1:
+                if knob("debug") >= 1:
                     print(f"graphflow: planned {self.graph.name} for {list(shapes)}: {len(found.nodes)} nodes, arena {found.arena_bytes:,} bytes")
             else:
                 self._plans.move_to_end(key)
@@ -141,10 +142,11 @@ class Session:
             if pool is not None and context[0] == self._versions:
                 pool.append(context)
 
-    def _run(self, arrays: list[Array]) -> list[Array]:
+    def _run(self, arrays: list[Array], out: Sequence[Array] | None) -> list[Array]:
         plan = self.plan([array.shape for array in arrays])
         context = self._take_context(plan)
-        results = [np.empty(spec.shape, spec.dtype) for spec in plan.results]  # type: ignore[arg-type]
+        results = _checked_out(out, plan, self.output_names)
+        results += [np.empty(spec.shape, spec.dtype) for spec in plan.results[len(results) :]]  # type: ignore[arg-type]
         bases = [*arrays, *(state.value for state in plan.states), *results]
         views = _Views(plan, context[1], bases, self._bindings)
         failed = context[1].run(bases, views.run_node)
@@ -179,6 +181,17 @@ class Session:
             self._plans.clear()
             self._contexts.clear()
             self._bindings.forget()
+
+
+def _checked_out(out: Sequence[Array] | None, plan: Plan, names: Sequence[str]) -> list[Array]:
+    if out is None:
+        return []
+    if len(out) != len(names):
+        raise ArgumentError(f"This model has {len(names)} outputs, received {len(out)} arrays to write into.")
+    for array, spec, name in zip(out, plan.results, names, strict=False):
+        if array.shape != spec.shape or array.dtype != spec.dtype or not array.flags.c_contiguous or not array.flags.writeable:
+            raise ArgumentError(f"Output {name!r} needs a writable C-contiguous array of {spec}, received {array.dtype}{array.shape}.")
+    return list(out)
 
 
 class _Views:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from graphflow import knobs
+from graphflow.knobs import get as knob
 from graphflow.errors import ArgumentError
 
 _MOST = 64
@@ -34,7 +34,7 @@ def get_num_threads() -> int:
     """Threads that share one run: what was set, else the knob, else what affinity and control group allow."""
     if _chosen is not None:
         return _chosen
-    wanted: int = knobs.get("threads")
+    wanted: int = knob("threads")
     return min(_MOST, wanted) if wanted > 0 else _usable()
 
 
