@@ -1,0 +1,1 @@
+"""Files in and out: every reader and writer of a model format."""
