@@ -208,10 +208,16 @@ GF_INLINE float s_gelu_tanh(float x)
     return x * s_sigmoid(x * s_fma(x * x, 0.0713548162726f, 1.59576912161f));
 }
 
-/* x may be y; otherwise they must not overlap */
+/* Before a loop whose output is an input at the same place or does not overlap it. */
+#if defined(__clang__)
+#define GF_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define GF_INDEPENDENT _Pragma("GCC ivdep")
+#endif
+
 #define GF_EACH(expression) \
     do { \
-        _Pragma("GCC ivdep") for (int64_t i = 0; i < n; i++) \
+        GF_INDEPENDENT for (int64_t i = 0; i < n; i++) \
         { \
             const float v = x[i]; \
             y[i] = (expression); \

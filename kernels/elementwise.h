@@ -34,7 +34,7 @@ static int gf_unary_f32(const void *args, int64_t begin, int64_t end, gf_worker 
 }
 
 #define GF_PAIRS(left, right, expression) \
-    _Pragma("GCC ivdep") for (int64_t i = 0; i < n; i++) \
+    GF_INDEPENDENT for (int64_t i = 0; i < n; i++) \
     { \
         const float p = (left), q = (right); \
         y[i] = (expression); \
@@ -112,7 +112,7 @@ static int gf_binary_f32(const void *args, int64_t begin, int64_t end, gf_worker
 static void gf_affine_span(const float *x, const float *scale, const float *shift, float *y, int64_t n, int relu)
 {
 #define GF_SCALED(expression) \
-    _Pragma("GCC ivdep") for (int64_t i = 0; i < n; i++) y[i] = (expression)
+    GF_INDEPENDENT for (int64_t i = 0; i < n; i++) y[i] = (expression)
     if (scale && shift && relu)
         GF_SCALED(s_at_least(s_fma(x[i], scale[i], shift[i]), 0.0f));
     else if (scale && shift)

@@ -39,6 +39,12 @@ static int gf_copy(const void *args, int64_t begin, int64_t end, gf_worker *work
 
 typedef uint32_t gf_four __attribute__((vector_size(16)));
 
+#if defined(__clang__)
+#define GF_SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define GF_SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (gf_four){__VA_ARGS__})
+#endif
+
 /* y[i, j] = x[j, i] for four rows of four 4-byte elements; ldx, ldy in bytes */
 GF_INLINE void gf_turn_4x4(const char *x, int64_t ldx, char *y, int64_t ldy)
 {
@@ -47,17 +53,17 @@ GF_INLINE void gf_turn_4x4(const char *x, int64_t ldx, char *y, int64_t ldy)
     memcpy(&b, x + ldx, 16);
     memcpy(&c, x + 2 * ldx, 16);
     memcpy(&d, x + 3 * ldx, 16);
-    low = __builtin_shuffle(a, b, (gf_four){0, 4, 1, 5});
-    high = __builtin_shuffle(a, b, (gf_four){2, 6, 3, 7});
-    lower = __builtin_shuffle(c, d, (gf_four){0, 4, 1, 5});
-    higher = __builtin_shuffle(c, d, (gf_four){2, 6, 3, 7});
-    e = __builtin_shuffle(low, lower, (gf_four){0, 1, 4, 5});
+    low = GF_SHUFFLE(a, b, 0, 4, 1, 5);
+    high = GF_SHUFFLE(a, b, 2, 6, 3, 7);
+    lower = GF_SHUFFLE(c, d, 0, 4, 1, 5);
+    higher = GF_SHUFFLE(c, d, 2, 6, 3, 7);
+    e = GF_SHUFFLE(low, lower, 0, 1, 4, 5);
     memcpy(y, &e, 16);
-    e = __builtin_shuffle(low, lower, (gf_four){2, 3, 6, 7});
+    e = GF_SHUFFLE(low, lower, 2, 3, 6, 7);
     memcpy(y + ldy, &e, 16);
-    e = __builtin_shuffle(high, higher, (gf_four){0, 1, 4, 5});
+    e = GF_SHUFFLE(high, higher, 0, 1, 4, 5);
     memcpy(y + 2 * ldy, &e, 16);
-    e = __builtin_shuffle(high, higher, (gf_four){2, 3, 6, 7});
+    e = GF_SHUFFLE(high, higher, 2, 3, 6, 7);
     memcpy(y + 3 * ldy, &e, 16);
 }
 
@@ -79,14 +85,17 @@ GF_INLINE void gf_turn(const char *x, int64_t sr, int64_t sc, char *y, int64_t r
     for (int64_t i = 0; i < rows; i += TILE)
         for (int64_t j = 0; j < columns; j += TILE) {
             const int64_t height = gf_smaller(TILE, rows - i), width = gf_smaller(TILE, columns - j);
+            const int64_t fours = size == 4 && sr == bytes && width >= 4 ? 4 : 0;
+            const int64_t high = height / 4 * fours, wide = width / 4 * fours;
             const char *from = x + i * sr + j * sc;
             char *to = y + i * ldy + j * bytes;
-            if (size == 4 && sr == bytes && height == TILE && width == TILE)
-                for (int64_t k = 0; k < TILE; k += 4)
-                    for (int64_t l = 0; l < TILE; l += 4)
-                        gf_turn_4x4(from + k * 4 + l * sc, sc, to + k * ldy + l * 4, ldy);
-            else
-                gf_gather(from, sr, sc, to, ldy, height, width, size);
+            for (int64_t k = 0; k < high; k += 4)
+                for (int64_t l = 0; l < wide; l += 4)
+                    gf_turn_4x4(from + k * 4 + l * sc, sc, to + k * ldy + l * 4, ldy);
+            if (wide < width)
+                gf_gather(from + wide * sc, sr, sc, to + wide * bytes, ldy, high, width - wide, size);
+            if (high < height)
+                gf_gather(from + high * sr, sr, sc, to + high * ldy, ldy, height - high, width, size);
         }
 }
 

@@ -24,7 +24,7 @@ GF_INLINE float s_nothing(const int64_t kind)
 GF_INLINE void gf_fold_rows(const int64_t kind, const int rows, const float *const *p, float *y, int64_t n, float divisor)
 {
     const int ordered = kind == GF_REDUCE_max || kind == GF_REDUCE_min;
-    _Pragma("GCC ivdep") for (int64_t i = 0; i < n; i++)
+    GF_INDEPENDENT for (int64_t i = 0; i < n; i++)
     {
         float v = p[0][i], rest = rows > 1 ? p[1][i] : 0.0f;
         if (ordered && rows == 2) {
@@ -179,14 +179,14 @@ static int gf_softmax_f32(const void *args, int64_t begin, int64_t end, gf_worke
         for (int64_t first = 0; first < s->n; first += GF_PIECE / 2) {
             const int64_t n = gf_smaller(GF_PIECE / 2, s->n - first);
             float *e = s->log ? piece : y + first;
-            _Pragma("GCC ivdep") for (int64_t i = 0; i < n; i++) e[i] = s_exp_negative(x[first + i] - top);
+            GF_INDEPENDENT for (int64_t i = 0; i < n; i++) e[i] = s_exp_negative(x[first + i] - top);
             sum += gf_fold_row(GF_REDUCE_sum, e, n);
         }
         const float scale = s->log ? s_log(sum) : 1.0f / sum;
         if (s->log) {
-            _Pragma("GCC ivdep") for (int64_t i = 0; i < s->n; i++) y[i] = (x[i] - top) - scale;
+            GF_INDEPENDENT for (int64_t i = 0; i < s->n; i++) y[i] = (x[i] - top) - scale;
         } else {
-            _Pragma("GCC ivdep") for (int64_t i = 0; i < s->n; i++) y[i] *= scale;
+            GF_INDEPENDENT for (int64_t i = 0; i < s->n; i++) y[i] *= scale;
         }
     }
     return GF_OK;

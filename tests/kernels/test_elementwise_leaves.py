@@ -140,6 +140,13 @@ def test_special_values(isa, act):
 
 
 @pytest.mark.parametrize("isa", ISAS)
+def test_pieces_meet_where_the_definitions_say(isa):
+    x = np.array([-3, 0, 0.5, 0.9999999, 1, 1.0000001, 2, 5.9999995, 6, 7, inf], np.float32)
+    for act in ("relu", "relu_general", "clip", "hard_sigmoid"):
+        np.testing.assert_array_equal(unary(isa, act, x), reference(act, x).astype(np.float32))
+
+
+@pytest.mark.parametrize("isa", ISAS)
 def test_tanh_is_odd_and_sigmoid_ends_exactly(isa):
     x = np.linspace(0, 12, 5001, dtype=np.float32)
     assert same_bits(unary(isa, "tanh", -x), -unary(isa, "tanh", x))
