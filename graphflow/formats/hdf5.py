@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from graphflow.errors import GraphflowError, ModelFormatError, UnsupportedError
 from graphflow.formats.container import map_file
-from graphflow.formats.hdf5_attributes import check_heaps, read_attribute
+from graphflow.formats.hdf5_attributes import read_attribute
 from graphflow.formats.hdf5_data import describe, read_data
 from graphflow.formats.limits import DEFAULT_LIMITS, Limits, shown
 from graphflow.formats.zip_directory import Bytes
@@ -84,7 +84,6 @@ class WeightsFile:
         self._source = source
         self._limits = limits
         self._spent = 0
-        self._heap: int | None = None
 
     def kind(self, path: str) -> Literal["group", "dataset"] | None:
         """What lies at a path.
@@ -305,21 +304,16 @@ class WeightsFile:
             raise ModelFormatError(f"{where}: expected a dataset, received a group.")
         with _library(where):
             shape, stored = describe(dataset, where)
-            named = read_attribute(dataset, "dtype", self._largest_heap, where, self._limits)
+            named = read_attribute(dataset, "dtype", self._source, where, self._limits)
         wide = named == ["bfloat16"] and stored.kind in "uV" and stored.itemsize == 2
         if stored.kind == "V" and not wide:
             raise UnsupportedError(f"{where}: opaque data need an attribute dtype='bfloat16', received {named!r:.80}.")
         return dataset, shape, stored, wide
 
-    def _largest_heap(self) -> int:
-        if self._heap is None:
-            self._heap = check_heaps(self._source, self.where)
-        return self._heap
-
     def _attribute(self, path: str, name: str) -> list[str] | npt.NDArray[Any] | None:
         where = self._place(path, name)
         with _library(where):
-            return read_attribute(self._require(path), name, self._largest_heap, where, self._limits)
+            return read_attribute(self._require(path), name, self._source, where, self._limits)
 
     def _as_texts(self, value: list[str] | npt.NDArray[Any], path: str, name: str) -> list[str]:
         """The strings of an attribute; a list that was empty when it was written is an empty array of numbers."""

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
-import struct
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,23 +10,20 @@ import numpy.typing as npt
 
 from graphflow.errors import ModelFormatError
 from graphflow.formats.hdf5_data import plain_dtype
+from graphflow.formats.hdf5_strings import read_strings
 from graphflow.formats.limits import Limits
 from graphflow.formats.zip_directory import Bytes
 
-_HEAP = re.compile(rb"GCOL\x01\x00\x00\x00(.{8})", re.DOTALL)
-_HEAP_OBJECT = struct.Struct("<H6xQ")
-_HEAP_HEADER = 16
-
 
 def read_attribute(
-    holder: Any, name: str, largest_heap: Callable[[], int], where: str, limits: Limits
+    holder: Any, name: str, source: Bytes, where: str, limits: Limits
 ) -> list[str] | npt.NDArray[Any] | None:
     """Read one attribute.
 
     Args:
         holder: the h5py id of the group or dataset.
         name: the attribute.
-        largest_heap: gives the result of `check_heaps`; called only for strings of variable length.
+        source: the file, uint8 of shape (bytes,).
         where: the file, member, path and attribute, as messages shall name them.
         limits: budgets; `member_bytes` applies.
 
@@ -59,53 +53,19 @@ def read_attribute(
         if count:
             attribute.read(numbers, kind)
         return numbers.astype(dtype.newbyteorder("="), copy=False)
-    if not kind.is_variable_str():
-        limits.check("member_bytes", count * int(kind.get_size()), where, "bytes of attribute")
-    else:
-        limits.check("member_bytes", count * largest_heap(), where, "bytes of attribute")
+    if kind.is_variable_str():
+        address = int(h5py.h5o.get_info(holder).addr)
+        return [_decoded(text, where) for text in read_strings(source, address, raw, count, where, limits)]
+    limits.check("member_bytes", count * int(kind.get_size()), where, "bytes of attribute")
     texts = np.empty(shape, attribute.dtype)
     if count:
-        attribute.read(texts, h5py.h5t.py_create(attribute.dtype))
-    return [_decoded(text, where) for text in texts.reshape(-1)]
+        attribute.read(texts, kind)
+    return [_decoded(bytes(text), where) for text in texts.reshape(-1)]
 
 
-def _decoded(text: Any, where: str) -> str:
+def _decoded(text: bytes, where: str) -> str:
     """One string of an attribute, which must be UTF-8."""
     try:
-        return bytes(text or b"").decode("utf-8", "strict")
+        return text.decode("utf-8", "strict")
     except UnicodeDecodeError:
         raise ModelFormatError(f"{where}: expected UTF-8 text.") from None
-
-
-def check_heaps(source: Bytes, where: str) -> int:
-    """Find and check every global heap collection, where HDF5 keeps strings of variable length.
-
-    HDF5 walks the objects of a collection without making sure that it moves, so a damaged one makes it run for ever.
-
-    Args:
-        source: the file, uint8 of shape (bytes,).
-        where: the file and member, as messages shall name them.
-
-    Returns:
-        The size in bytes of the largest collection. No string can be longer, but a small attribute can name the same
-        string many times.
-
-    Raises:
-        ModelFormatError: a collection whose objects do not fill it one after the other.
-    """
-    data = source.data
-    largest = 0
-    for found in _HEAP.finditer(data):
-        begin = found.start()
-        size = int.from_bytes(found[1], "little")
-        if begin + size > len(data):
-            continue
-        largest = max(largest, size)
-        at, end = begin + _HEAP_HEADER, begin + size
-        while end - at >= _HEAP_HEADER:
-            index, held = _HEAP_OBJECT.unpack_from(data, at)
-            step = held if index == 0 else _HEAP_HEADER + -(-held // 8) * 8
-            if step < _HEAP_HEADER or step > end - at:
-                raise ModelFormatError(f"{where}: the heap of strings at byte {begin:,} is damaged at byte {at:,}.")
-            at += step
-    return largest

@@ -449,6 +449,31 @@ class TestGoodHdf5:
             assert isinstance(result, np.ndarray)
             np.testing.assert_array_equal(result, wanted)
 
+    @pytest.mark.parametrize("libver", ["earliest", "latest"])
+    @pytest.mark.parametrize("track_order", [False, True])
+    def test_strings_in_old_and_new_headers(self, libver: str, track_order: bool) -> None:
+        def build(file: h5py.File) -> None:
+            group = file.create_group("g", track_order=track_order)
+            for index in range(7):
+                group.attrs[f"name{index}"] = [f"value {index}" * 50, "", "ü"]
+            group.attrs["one"] = "x"
+
+        file = h5_bytes(build, libver=libver, track_order=track_order)
+        wanted = [text for index in range(7) for text in (f"value {index}" * 50, "", "ü")]
+        assert opened(file, lambda weights: weights.texts("g", "name")) == wanted
+        assert opened(file, lambda weights: weights.text("g", "one")) == "x"
+
+    def test_strings_outside_the_header_are_not_supported(self) -> None:
+        def build(file: h5py.File) -> None:
+            for index in range(20):
+                file.attrs[f"name{index}"] = "x"
+                file.attrs[f"fixed{index}"] = np.bytes_(b"y")
+
+        file = h5_bytes(build, libver="latest")
+        assert opened(file, lambda weights: weights.text("", "fixed7")) == "y"
+        with pytest.raises(UnsupportedError, match="attribute 'name7': attributes stored outside the header"):
+            opened(file, lambda weights: weights.text("", "name7"))
+
     def test_attributes(self) -> None:
         names = [f"layer_{index}" for index in range(6)]
 
@@ -722,12 +747,35 @@ class TestBadHdf5:
         with pytest.raises(ModelFormatError, match=r"attribute 'layer_names': .*Limits\(member_bytes="):
             opened(file, lambda weights: weights.texts("", "layer_names"), Limits(member_bytes=500))
 
-    def test_a_heap_of_strings_that_would_be_walked_for_ever(self) -> None:
-        file = h5_bytes(lambda file: file.attrs.create("names", ["abcdefgh", "ijklmnop"]))
-        heap = file.find(b"GCOL") + 16
-        for damage in (struct.pack("<2HLQ", 0, 0, 0, 0), struct.pack("<2HLQ", 1, 1, 0, 2**64 - 16)):
-            with pytest.raises(ModelFormatError, match=r"the heap of strings .* is damaged"):
-                opened(patched(file, heap, damage), lambda weights: weights.texts("", "names"))
+    @pytest.mark.parametrize(
+        ("at", "damage", "phrase"),
+        [
+            (0, struct.pack("<L", 9), "a string of 9 bytes is not in the heap"),
+            (0, struct.pack("<L", 2**32 - 1), "a string of 4,294,967,295 bytes is not in the heap"),
+            (4, struct.pack("<Q", 5), "no heap of strings at byte 5"),
+            (4, struct.pack("<Q", 2**63), "data must lie inside the file"),
+            (12, struct.pack("<L", 9), "is not in the heap"),
+            ("heap", struct.pack("<2HLQ", 0, 0, 0, 0), "is not in the heap"),
+            ("heap", struct.pack("<2HLQ", 2, 1, 0, 2**64 - 16), "heap of strings .* is damaged"),
+        ],
+    )
+    def test_damaged_strings_neither_hang_nor_allocate(self, at: Any, damage: bytes, phrase: str) -> None:
+        file = h5_bytes(lambda file: file.attrs.create("names", ["abcdefgh", "ijklm"]))
+        heap = file.find(b"GCOL")
+        reference = max(file.find(struct.pack("<LQL", 8, heap, index)) for index in (1, 2))
+        assert reference > 0
+        place = heap + 16 if at == "heap" else reference + at
+        with pytest.raises(ModelFormatError, match=f"attribute 'names': .*{phrase}"):
+            opened(patched(file, place, damage), lambda weights: weights.texts("", "names"))
+
+    def test_many_references_to_one_long_string(self) -> None:
+        file = h5_bytes(lambda file: file.attrs.create("names", ["x" * 50_000, *"abcdefghij"]))
+        heap = file.find(b"GCOL")
+        long = next(at for index in range(20) if (at := file.find(struct.pack("<LQL", 50_000, heap, index))) > 0)
+        data = patched(file, long, file[long : long + 16] * 11)
+        assert opened(data, lambda weights: weights.texts("", "names")) == ["x" * 50_000] * 11
+        with pytest.raises(ModelFormatError, match=r"received 550,000.*Limits\(member_bytes=|received [0-9]+50,000"):
+            opened(data, lambda weights: weights.texts("", "names"), Limits(member_bytes=500_000))
 
     def test_attributes_of_other_kinds(self) -> None:
         def build(file: h5py.File) -> None:
