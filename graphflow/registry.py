@@ -5,6 +5,7 @@ A registry knows the classes that were registered and nothing else; no name from
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -115,7 +116,9 @@ class Configured:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
-        return cls(**config)
+        """An object of a configuration; arguments of newer versions are left out where they are None."""
+        known = inspect.signature(cls).parameters
+        return cls(**{name: value for name, value in config.items() if name in known or value is not None})
 
 
 def serialize(item: Any) -> Any:

@@ -32,7 +32,8 @@ class Variable(Operand):
     def __init__(self, value: Any, name: str = "variable", role: str = "weight", trainable: bool = True) -> None:
         if role not in ROLES:
             raise ArgumentError(f"The role of a variable must be one of {', '.join(ROLES)}, received {role!r}.")
-        array = np.ascontiguousarray(value).reshape(np.shape(value))
+        is_stand_in = isinstance(value, np.ndarray) and value.size > 1 and not any(value.strides)
+        array = value if is_stand_in else np.ascontiguousarray(value).reshape(np.shape(value))
         self.spec = TensorSpec(array.shape, dtype_name(array.dtype))
         self.name = name
         self.path = name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -30,27 +31,40 @@ EPILOGUES = frozenset(("bias", "residual", "activation"))
 FLOPS_PER_NS = {"avx512": 150.0, "avx2": 80.0, "base": 20.0}
 """A guess of what the GEMM reaches on one thread, to decide whether threads should share a step."""
 
-L2_BYTES = 1 << 20
-"""How much of the second-level cache a block of rows may fill."""
-
 
 def _round_up(value: int, step: int) -> int:
     return -(-value // step) * step
 
 
-def row_block(rows: int, k: int, isa: Isa) -> int:
-    """How many rows one item takes: whole tiles that stay in the second-level cache while the panels pass."""
-    tiles = max(1, min(8, L2_BYTES // max(1, 4 * k * isa.tile_m)))
-    return min(_round_up(rows, isa.tile_m), tiles * isa.tile_m)
+def row_block(rows: int, k: int, n: int, isa: Isa) -> int:
+    """How many rows of a product one item takes: even parts of about a hundred, fewer where the product is shallow."""
+    most = isa.tile_m * (8 if isa.tile_m > 8 else 16)
+    if k <= 64 and n >= 128:
+        most //= 2
+    parts = max(1, -(-rows // most))
+    return _round_up(-(-max(rows, 1) // parts), isa.tile_m)
 
 
-def column_block(blocks: int, n: int, isa: Isa, threads: int) -> int:
+def pixel_block(out: Sequence[int], k: int, n: int, isa: Isa) -> int:
+    """How many output pixels of a convolution one item takes: whole rows of about a hundred pixels.
+
+    It depends on the layer alone, never on batch or threads, since pixels at a block's edge may be gathered.
+    """
+    pixels = math.prod(out)
+    if len(out) == 1:
+        return max(1, min(pixels, 224))
+    if pixels <= 200:
+        return max(1, pixels)
+    return max(1, round(112 / out[-1])) * out[-1]
+
+
+def column_block(blocks: int, n: int, isa: Isa, threads: int, narrowest: int = 2) -> int:
     """How many columns one item takes: all of them, unless there are too few row blocks to keep the threads busy."""
     whole = _round_up(n, isa.tile_n)
     if threads == 1 or blocks >= 2 * threads:
         return whole
     parts = -(-2 * threads // blocks)
-    return max(isa.tile_n, _round_up(-(-n // parts), isa.tile_n))
+    return max(min(whole, narrowest * isa.tile_n), _round_up(-(-n // parts), isa.tile_n))
 
 
 def _epilogue(call: Call, bias: int, residual: int) -> dict[str, Any]:
@@ -72,9 +86,9 @@ def _refuse_weights(call: Call) -> str | None:
 
 def gemm_step(x: Ref, w: Ref, y: Ref, m: int, n: int, k: int, call: Call, epilogue: dict[str, Any]) -> Step:
     """y (m, n) = act(x (m, k) . w + bias + residual), all without gaps."""
-    block_m = row_block(m, k, call.isa)
+    block_m = row_block(m, k, n, call.isa)
     blocks = -(-m // block_m) if m else 0
-    block_n = column_block(max(blocks, 1), n, call.isa, call.threads)
+    block_n = column_block(max(blocks, 1), n, call.isa, call.threads, 4 if m <= 2 else 2)
     return Step(
         leaf="gemm_f32",
         fields={
@@ -133,7 +147,9 @@ def _lay_conv(call: Call) -> Layout:
     in_c, out_c = int(kernel.shape[-2] or 0), int(kernel.shape[-1] or 0) // groups
     k = math.prod(window) * in_c
     pixels = math.prod(out[1:-1])
-    block_m = row_block(pixels, k, isa)
+    attrs = call.attrs
+    pointwise = math.prod(window) == 1 and max(attrs["strides"]) == 1
+    block_m = row_block(pixels, k, out_c, isa) if pointwise else pixel_block(out[1:-1], k, out_c, isa)
     blocks = -(-pixels // block_m) if pixels else 0
     block_n = column_block(max(blocks * groups * out[0], 1), out_c, isa, call.threads)
     padding = [before for before, _ in conv_padding(call.attrs, shape, window)]
@@ -163,7 +179,7 @@ def _lay_conv(call: Call) -> Layout:
         fields=fields,
         items=out[0] * groups * blocks * -(-out_c // block_n),
         nanoseconds=2.0 * out[0] * pixels * k * out_c * groups / FLOPS_PER_NS[isa.name],
-        scratch=4 * block_m * k,
+        scratch=0 if pointwise else 4 * block_m * k,
     )
     pack = Pack(f"conv panels {isa.name} {groups}", (1,), lambda w: _pack_groups(w, groups, isa))
     return Layout([step], [pack])
@@ -193,7 +209,7 @@ def _lay_lstm(call: Call) -> Layout:
         call,
         {"bias": bias, "residual": None, **act_fields()},
     )
-    block = max(1, min(64, -(-batch // call.threads)))
+    block = max(1, min(256, -(-batch // call.threads)))
     recur = Step(
         leaf="lstm_f32",
         fields={

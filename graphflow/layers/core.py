@@ -38,10 +38,7 @@ class InputLayer(Layer):
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
-        kwargs.pop("ragged", None)
-        kwargs.pop("optional", None)
         batch_shape = kwargs.pop("batch_input_shape", None) or batch_shape
-        kwargs.pop("input_dtype", None)
         super().__init__(name=name or self._new_name("input_layer"), **kwargs)
         self.dtype = dtype_name(dtype or config.floatx())
         if batch_shape is None:
@@ -135,8 +132,6 @@ class Dense(Layer):
 
     def __init__(self, units: int, activation: Any = None, use_bias: bool = True, *positional: Any, **kwargs: Any) -> None:
         name_positional(kwargs, positional, _DENSE_POSITIONAL)
-        if kwargs.pop("lora_rank", None) or kwargs.pop("quantization_config", None):
-            raise UnsupportedError("Dense with lora_rank or quantization_config is not supported.")
         self.settings = WeightSettings(kwargs, kernel="glorot_uniform", bias="zeros")
         super().__init__(**kwargs)
         self.units = positive(units, "units")
@@ -315,9 +310,6 @@ class Embedding(Layer):
         names = ("embeddings_initializer", "embeddings_regularizer", "activity_regularizer", "embeddings_constraint")
         name_positional(kwargs, positional, names)
         self.settings = WeightSettings(kwargs, embeddings="uniform")
-        if kwargs.pop("lora_rank", None) or kwargs.pop("quantization_config", None):
-            raise UnsupportedError("Embedding with lora_rank or quantization_config is not supported.")
-        kwargs.pop("sparse", None)
         if input_length is not None and not {"input_shape", "batch_input_shape", "batch_shape"} & kwargs.keys():
             kwargs["input_shape"] = tuple(input_length) if isinstance(input_length, (list, tuple)) else (input_length,)
         elif not {"input_shape", "batch_input_shape", "batch_shape"} & kwargs.keys():

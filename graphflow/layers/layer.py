@@ -37,6 +37,7 @@ from graphflow.variable import Variable
 
 _names: Counter[str] = Counter()
 _training: ContextVar[bool] = ContextVar("graphflow_training", default=False)
+_deferred: ContextVar[bool] = ContextVar("graphflow_deferred_weights", default=False)
 _signatures: dict[type, frozenset[str]] = {}
 
 
@@ -48,6 +49,23 @@ def training_mode(value: bool) -> Iterator[None]:
         yield
     finally:
         _training.reset(token)
+
+
+@contextmanager
+def deferred_weights() -> Iterator[None]:
+    """Weights made inside hold nothing yet and take no memory: a file's values will be put in."""
+    token = _deferred.set(True)
+    try:
+        yield
+    finally:
+        _deferred.reset(token)
+
+
+def _stand_in(shape: tuple[int, ...], dtype: str, path: str) -> np.ndarray[Any, Any]:
+    try:
+        return np.broadcast_to(np.zeros((), dtype), shape)
+    except ValueError:
+        raise ShapeError(f"Weight {path!r} of shape {format_shape(shape)} is larger than any array can be.") from None
 
 
 def clear_session() -> None:
@@ -146,8 +164,12 @@ class Layer:
         if any(size is None for size in shape):
             raise ShapeError(f"Weight {name!r} of layer {self.name!r} needs a size where the input's shape has None: {shape}.")
         dtype = dtype_name(dtype or self.dtype)
+        shape = tuple(int(size) for size in shape)
         make = initializers.get(initializer if initializer is not None else "glorot_uniform")
-        value = np.asarray(make(tuple(int(size) for size in shape), dtype=dtype), dtype)  # type: ignore[misc]
+        if _deferred.get() and role in ("weight", "statistic"):
+            value = _stand_in(shape, dtype, f"{self.name}/{name}")
+        else:
+            value = np.asarray(make(shape, dtype=dtype), dtype)  # type: ignore[misc]
         variable = Variable(value, name=name, role=role, trainable=trainable)
         variable.path = f"{self.name}/{name}"
         variable.initializer = make

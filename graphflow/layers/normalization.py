@@ -46,8 +46,6 @@ class BatchNormalization(Layer):
         self.epsilon = float(kwargs.pop("epsilon", 1e-3))
         self.center = bool(kwargs.pop("center", True))
         self.scale = bool(kwargs.pop("scale", True))
-        for name in ("renorm", "fused", "virtual_batch_size", "synchronized"):
-            kwargs.pop(name, None)
         super().__init__(**kwargs)
         if isinstance(axis, (list, tuple)) and len(axis) == 1:
             axis = axis[0]

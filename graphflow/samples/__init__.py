@@ -1,0 +1,1 @@
+"""Real samples that ship with graphflow, to try it and to check an installation."""
