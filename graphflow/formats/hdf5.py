@@ -281,10 +281,8 @@ class WeightsFile:
                     return None
                 kind = here.links.get_info(raw).type
                 if kind != h5.h5l.TYPE_HARD:
-                    word = {h5.h5l.TYPE_SOFT: "soft", h5.h5l.TYPE_EXTERNAL: "external"}.get(kind, "user-defined")
-                    raise ModelFormatError(
-                        f"{where}: links out of the tree are refused; {shown(name)} is a {word} link."
-                    )
+                    word = {h5.h5l.TYPE_SOFT: "a soft", h5.h5l.TYPE_EXTERNAL: "an external"}.get(kind, "a user-defined")
+                    raise ModelFormatError(f"{where}: links out of the tree are refused; {shown(name)} is {word} link.")
                 here = h5.h5o.open(here, raw)
                 if not isinstance(here, h5.h5g.GroupID | h5.h5d.DatasetID):
                     raise ModelFormatError(f"{where}: {shown(name)} must be a group or a dataset.")

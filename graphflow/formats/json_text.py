@@ -1,7 +1,7 @@
 """JSON from files of strangers: the same values as `json.loads`, but nothing in the text can exhaust the process.
 
-Nesting, count and length are measured by one pass of a tokenizer that neither recurses nor backtracks, before the
-recursive parser sees the text. Repeated keys are refused, because two readers may disagree about which one counts.
+Nesting, count and length are measured by expressions that neither recurse nor backtrack, before the recursive parser
+sees the text. Repeated keys are refused, because two readers may disagree about which one counts.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from typing import Any
 from graphflow.errors import ModelFormatError
 from graphflow.formats.limits import DEFAULT_LIMITS, Limits, shown
 
-_TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|["\[\]{},]', re.DOTALL)
+_STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
+_BRACKET = re.compile(r"[\[\]{}]")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -61,7 +62,7 @@ def parse_json(data: bytes, where: str, limits: Limits = DEFAULT_LIMITS) -> obje
         value: object = json.loads(text, parse_int=integer, object_pairs_hook=unique)
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
-        raise ModelFormatError(f"{where}: not valid JSON: {error.msg} at {place}.") from None
+        raise ModelFormatError(f"{where}: not valid JSON: {error.msg}: {place}.") from None
     except RecursionError:
         raise ModelFormatError(f"{where}: JSON is nested deeper than the Python stack allows.") from None
     if _SURROGATE.search(text):
@@ -70,28 +71,20 @@ def parse_json(data: bytes, where: str, limits: Limits = DEFAULT_LIMITS) -> obje
 
 
 def _measure(text: str, where: str, limits: Limits) -> None:
-    """Count nesting, values and the longest string without recursion."""
-    depth = deepest = nodes = 0
-    longest = 0
-    for token in _TOKEN.finditer(text):
-        first = text[token.start()]
-        if first == '"':
-            length = token.end() - token.start()
-            if length == 1:
-                raise ModelFormatError(f"{where}: not valid JSON: a string that begins at {token.start()} has no end.")
-            longest = max(longest, length - 2)
-        elif first in "[{":
-            depth += 1
-            nodes += 1
-            deepest = max(deepest, depth)
-        elif first == ",":
-            nodes += 1
-        else:
-            depth -= 1
-        if deepest > limits.depth or nodes > limits.nodes:
-            limits.check("depth", deepest, where, "levels of nesting in JSON")
-            limits.check("nodes", nodes, where, "values in JSON")
-    limits.check("string_bytes", longest, where, "characters in a JSON string")
+    """Count nesting, values and the longest string without recursion; whether it is JSON is not asked here."""
+    if len(text) > limits.string_bytes:
+        longest = max((found.end() - found.start() - 2 for found in _STRING.finditer(text)), default=0)
+        limits.check("string_bytes", longest, where, "characters in a JSON string")
+    bare = _STRING.sub("", text)
+    opened = bare.count("[") + bare.count("{")
+    limits.check("nodes", opened + bare.count(","), where, "values in JSON")
+    if opened <= limits.depth:
+        return
+    depth = 0
+    for bracket in _BRACKET.finditer(bare):
+        depth += 1 if bracket[0] in "[{" else -1
+        if depth > limits.depth:
+            limits.check("depth", depth, where, "levels of nesting in JSON")
 
 
 def _refuse_lone_surrogates(value: object, where: str) -> None:

@@ -325,8 +325,10 @@ class TestJson:
             (b"{", "not valid JSON"),
             (b"", "not valid JSON"),
             (b"[1,]", "line 1"),
-            (b'["abc', "has no end"),
-            (b'"' + b'\\"' * 200_000, "has no end"),
+            (b'["abc', "Unterminated string"),
+            (b'"' + b'\\"' * 200_000, "Unterminated string"),
+            (b'"' + b'\\"' * 200_000 + b"\\", "Unterminated string"),
+            (b"]" * 1000 + b"[" * 1000, "not valid JSON|levels of nesting"),
             (b"\xff", "UTF-8; byte 0"),
             (b'"\xed\xa0\x80"', "UTF-8"),
             (b'\xef\xbb\xbf{"a": 1}', "not valid JSON"),
@@ -353,7 +355,7 @@ class TestJson:
             parse_json(b"[" * 500_000 + b"]" * 500_000, "t", Limits(depth=1_000_000))
         assert parse_json(b"[" * 100 + b"]" * 100, "t") is not None
         assert parse_json(b"9" * 40, "t") == int("9" * 40)
-        assert parse_json(b'["[[[[", "{{{{"]', "t", Limits(depth=1)) == ["[[[[", "{{{{"]
+        assert parse_json(b'["[[[[", "{{{{"]', "t", Limits(depth=1, nodes=2)) == ["[[[[", "{{{{"]
 
 
 def opened(data: bytes, action: Callable[[Any], Any], limits: Limits | None = None) -> Any:
@@ -599,7 +601,7 @@ def with_long_double() -> bytes:
 TEN = np.arange(10, dtype="f4")
 BAD_DATASETS: list[tuple[str, bytes, type[GraphflowError], str]] = [
     ("soft link", with_link(h5py.SoftLink("/layers/dense/vars/0")), ModelFormatError, "'other' is a soft link"),
-    ("external link", with_link(h5py.ExternalLink("o.h5", "/x")), ModelFormatError, "'other' is a external link"),
+    ("external link", with_link(h5py.ExternalLink("o.h5", "/x")), ModelFormatError, "'other' is an external link"),
     ("virtual", with_virtual(), ModelFormatError, "virtual datasets are refused"),
     (
         "external storage",
