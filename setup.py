@@ -1,6 +1,5 @@
 """The compiled modules; everything else about the package is in pyproject.toml."""
 
-from glob import glob
 from pathlib import Path
 
 import numpy
@@ -15,7 +14,7 @@ FLAGS = [
     "-fvisibility=hidden",
     "-g0",
 ]
-HEADERS = sorted(glob("kernels/*.h"))
+HEADERS = sorted(str(path) for path in Path("kernels").glob("*.h"))
 
 
 def extension(module: str, *sources: str) -> Extension:

@@ -23,7 +23,17 @@ _LAZY: dict[str, str] = {
     "load_model": "graphflow.formats",
     "set_num_threads": "graphflow.runtime",
 }
-_MODULES = ("activations", "config", "constraints", "initializers", "inspect", "layers", "models", "ops", "regularizers")
+_MODULES = (
+    "activations",
+    "config",
+    "constraints",
+    "initializers",
+    "inspect",
+    "layers",
+    "models",
+    "ops",
+    "regularizers",
+)
 
 __all__ = [
     "Input",

@@ -171,4 +171,4 @@ def serialize(activation: Activation) -> Any:
 
 def name_of(activation: Activation) -> str:
     """A function's name, for messages."""
-    return _NAMES.get(activation) or getattr(activation, "__name__", type(activation).__name__)
+    return _NAMES.get(activation) or str(getattr(activation, "__name__", type(activation).__name__))

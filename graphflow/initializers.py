@@ -152,7 +152,9 @@ class VarianceScaling(_Random):
             raise ArgumentError(f"mode must be 'fan_in', 'fan_out' or 'fan_avg', received {mode!r}.")
         distribution = "truncated_normal" if distribution == "normal" else distribution
         if distribution not in ("uniform", "truncated_normal", "untruncated_normal"):
-            raise ArgumentError(f"distribution must be 'uniform', 'truncated_normal' or 'untruncated_normal', received {distribution!r}.")
+            raise ArgumentError(
+                f"distribution must be uniform, truncated_normal or untruncated_normal, received {distribution!r}."
+            )
         self.scale, self.mode, self.distribution = scale, mode, distribution
 
     def __call__(self, shape: Sequence[int], dtype: str = "float32") -> Array:
@@ -254,7 +256,7 @@ class Identity(Initializer):
     def __call__(self, shape: Sequence[int], dtype: str = "float32") -> Array:
         if len(shape) != 2:
             raise ShapeError(f"Identity needs a shape of two dimensions, received {tuple(shape)}.")
-        return (self.gain * np.eye(*shape)).astype(dtype)
+        return np.asarray(self.gain * np.eye(shape[0], shape[1]), dtype)
 
     def get_config(self) -> dict[str, Any]:
         return {"gain": self.gain}

@@ -29,7 +29,12 @@ class Knob(NamedTuple):
 
 
 KNOBS: tuple[Knob, ...] = (
-    Knob("debug", int, 0, "1: plan summary; 3: verify the graph after each pass; 4: check every step against the reference"),
+    Knob(
+        "debug",
+        int,
+        0,
+        "1: plan summary; 3: verify the graph after each pass; 4: check every step against the reference",
+    ),
     Knob("reference", bool, False, "run every operation on its NumPy reference"),
     Knob("isa", str, "", "use the kernels of this instruction set (avx512, avx2, base); empty: the best the CPU has"),
     Knob("threads", int, 0, "threads that run one model; 0: as many as the process may use"),

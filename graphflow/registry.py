@@ -104,7 +104,7 @@ class Registry(Generic[T]):
         if isinstance(identifier, type):
             return identifier()  # type: ignore[no-any-return]
         if callable(identifier):
-            return identifier  # type: ignore[return-value]
+            return identifier  # type: ignore[return-value,no-any-return]
         raise ArgumentTypeError(f"Expected a name, a configuration or a {self.kind}, received {identifier!r}.")
 
 

@@ -83,7 +83,7 @@ def dtype_name(dtype: Any) -> str:
     if dtype is int:
         return "int32"
     try:
-        name = np.dtype(dtype).name
+        name = str(np.dtype(dtype).name)
     except TypeError:
         name = str(dtype)
     if name not in _KNOWN:

@@ -1,4 +1,4 @@
-"""`Variable`: a named array that outlives a run: a weight, the state of a recurrent layer, a moving statistic or a seed.
+"""`Variable`: a named array that outlives a run: a weight, a recurrent state, a moving statistic or a seed.
 
 Graphs refer to variables and never copy them. `version` grows with every assignment, so that whatever was computed from
 a variable knows when to compute it again.
@@ -27,7 +27,18 @@ class Variable(Operand):
         trainable: whether training may change it.
     """
 
-    __slots__ = ("_value", "constraint", "initializer", "name", "path", "regularizer", "role", "spec", "trainable", "version")
+    __slots__ = (
+        "_value",
+        "constraint",
+        "initializer",
+        "name",
+        "path",
+        "regularizer",
+        "role",
+        "spec",
+        "trainable",
+        "version",
+    )
 
     def __init__(self, value: Any, name: str = "variable", role: str = "weight", trainable: bool = True) -> None:
         if role not in ROLES:
@@ -47,7 +58,8 @@ class Variable(Operand):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return self._value.shape
+        shape: tuple[int, ...] = self._value.shape
+        return shape
 
     @property
     def dtype(self) -> str:

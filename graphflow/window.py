@@ -65,7 +65,7 @@ def output_size(size: int | None, kernel: int, stride: int, padding: str, dilati
         reach = span(kernel, dilation)
         if reach > size:
             raise ShapeError(
-                f"A window of {reach} (kernel {kernel}, dilation {dilation}) is larger than the input, which has {size}. "
+                f"A window of {reach} (kernel {kernel}, dilation {dilation}) is larger than the input of {size}. "
                 "Use padding='same' or a smaller kernel."
             )
         return (size - reach) // stride + 1

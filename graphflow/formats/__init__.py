@@ -13,7 +13,7 @@ from graphflow.formats.limits import DEFAULT_LIMITS, Limits
 __all__ = ["DEFAULT_LIMITS", "FORMATS", "Limits", "load_model"]
 
 
-def _keras_v3(path: str, custom_objects: Mapping[str, Any] | None, compile: bool, limits: Limits) -> Any:  # noqa: A002
+def _keras_v3(path: str, custom_objects: Mapping[str, Any] | None, compile: bool, limits: Limits) -> Any:
     from graphflow.formats.keras_v3 import read_model
 
     return read_model(path, custom_objects, compile, limits)
@@ -26,7 +26,7 @@ FORMATS: tuple[tuple[str, bytes, Callable[..., Any]], ...] = (("Keras 3 (.keras)
 def load_model(
     path: str | os.PathLike[str],
     custom_objects: Mapping[str, Any] | None = None,
-    compile: bool = True,  # noqa: A002
+    compile: bool = True,
     safe_mode: bool = True,
     *,
     limits: Limits = DEFAULT_LIMITS,

@@ -21,7 +21,7 @@ from graphflow.registry import custom_object_scope, custom_objects
 WEIGHTS = "model.weights.h5"
 
 
-def read_model(path: str, custom: Mapping[str, Any] | None, compile: bool, limits: Limits) -> Any:  # noqa: A002
+def read_model(path: str, custom: Mapping[str, Any] | None, compile: bool, limits: Limits) -> Any:
     """Read a model; the arguments are those of `load_model`."""
     with open_archive(path, limits) as archive:
         metadata = _object(parse_json(archive.read("metadata.json"), archive.place("metadata.json"), limits), path)
@@ -48,8 +48,8 @@ def _object(value: object, where: str) -> dict[str, Any]:
 def _make(config: dict[str, Any], where: str) -> Any:
     if config.get("class_name") not in ("Functional", "Sequential", "Model"):
         raise UnsupportedError(
-            f"{where}: the model is of class {config.get('class_name')!r}; only functional and Sequential models describe "
-            "their graph in the file."
+            f"{where}: the model's class is {config.get('class_name')!r}; only functional and Sequential models "
+            "describe their graph in the file."
         )
     try:
         described = _described(config, where)
@@ -100,7 +100,7 @@ def _node(node: Any, options: dict[str, Any], where: str) -> dict[str, Any]:
 
 def _lambda(config: dict[str, Any], where: str) -> dict[str, Any]:
     function = config.get("function")
-    kept = {key: config[key] for key in ("name", "trainable", "dtype", "arguments") if key in config}
+    kept = {key: value for key, value in config.items() if key in ("name", "trainable", "dtype", "arguments")}
     given = custom_objects().get(str(config.get("name")))
     if given is None and isinstance(function, dict) and function.get("class_name") == "function":
         given = custom_objects().get(str(function.get("config")))

@@ -1,8 +1,8 @@
 """Where Keras 3 keeps each weight in `model.weights.h5`.
 
-An object at path P has its variables in P/vars as datasets "0", "1", ...: trainable ones, then the rest. A model's layers
-lie under `layers`, named by their class in snake case, counted per container; the count goes on for layers without
-weights too.
+An object at path P has its variables in P/vars as datasets "0", "1", ...: trainable ones, then the rest. A model's
+layers lie under `layers`, named by their class in snake case, counted per container; the count goes on for layers
+without weights too.
 """
 
 from __future__ import annotations

@@ -119,7 +119,9 @@ class GraphBuilder:
         if isinstance(arg, Variable):
             return self.graph.variable(arg)
         if isinstance(arg, Operand):
-            raise ArgumentTypeError(f"A symbolic tensor, {arg!r}, was used where the model's own values are: pass it as an input.")
+            raise ArgumentTypeError(
+                f"A symbolic tensor, {arg!r}, was used where the model's own values are: pass it as an input."
+            )
         array = np.ascontiguousarray(arg).reshape(np.shape(arg))
         return self.graph.add_constant(array, TensorSpec(array.shape, dtype_name(array.dtype)))
 

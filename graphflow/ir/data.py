@@ -56,7 +56,9 @@ def from_data(data: dict[str, Any]) -> Graph:
         graph.add_input(TensorSpec(tuple(shape), dtype), name)
     leaves: dict[Any, list[Value]] = {
         "input": graph.inputs,
-        "constant": [graph.add_constant(array, TensorSpec(array.shape, array.dtype.name)) for array in data["constants"]],
+        "constant": [
+            graph.add_constant(array, TensorSpec(array.shape, array.dtype.name)) for array in data["constants"]
+        ],
         "variable": [graph.variable(variable) for variable in data["variables"]],
     }
 

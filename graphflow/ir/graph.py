@@ -25,7 +25,9 @@ class Value:
 
     __slots__ = ("index", "kind", "name", "node", "payload", "spec", "uses")
 
-    def __init__(self, spec: TensorSpec, kind: str, payload: Any = None, node: Node | None = None, index: int = 0) -> None:
+    def __init__(
+        self, spec: TensorSpec, kind: str, payload: Any = None, node: Node | None = None, index: int = 0
+    ) -> None:
         self.spec = spec
         self.kind = kind
         self.payload = payload

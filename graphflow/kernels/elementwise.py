@@ -243,7 +243,14 @@ def _lay_concatenate(call: Call) -> Layout:
     for index, spec in enumerate(call.inputs):
         assert spec is not None
         width = _count(spec.shape[axis:]) * size
-        fields = {"x": operand(index), "y": Ref("out", 0, offset), "rows": rows, "width": width, "ldx": width, "ldy": whole}
+        fields = {
+            "x": operand(index),
+            "y": Ref("out", 0, offset),
+            "rows": rows,
+            "width": width,
+            "ldx": width,
+            "ldy": whole,
+        }
         if width:
             steps.append(Step("copy", fields, rows, 2 * rows * width / BYTES_PER_NS))
         offset += width

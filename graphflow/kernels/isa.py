@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from graphflow.knobs import get as knob
 from graphflow.errors import ArgumentError
+from graphflow.knobs import get as knob
 
 
 @dataclass(frozen=True, slots=True)

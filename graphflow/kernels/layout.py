@@ -16,10 +16,10 @@ Array = np.ndarray[Any, Any]
 
 
 class Ref(NamedTuple):
-    """A pointer that is not known yet: operand `index` among the call's inputs, outputs, packs or work buffers."""
+    """A pointer that is not known yet: operand `position` among the call's inputs, outputs, packs or work buffers."""
 
     kind: str
-    index: int
+    position: int
     offset: int = 0
 
 

@@ -20,7 +20,7 @@ def epilogues(op: str) -> frozenset[str]:
 
 def choose(op: str, call: Call) -> tuple[KernelDef | None, str]:
     """The first kernel that takes a call, or None; and why the others, or all, were refused."""
-    reasons = []
+    reasons: list[str] = []
     for row in _BY_OP.get(op, []):
         reason = row.refuses(call)
         if reason is None:

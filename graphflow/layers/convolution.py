@@ -52,7 +52,7 @@ class BaseConv(Layer):
         super().__init__(**kwargs)
         if max(self.strides) > 1 and max(self.dilation_rate) > 1:
             raise ArgumentError(
-                f"strides above 1 can not go with dilation_rate above 1, received {self.strides} and {self.dilation_rate}."
+                f"strides above 1 can not go with dilation_rate above 1: {self.strides} and {self.dilation_rate}."
             )
         if self.filters % self.groups:
             raise ArgumentError(f"filters must be a multiple of groups, received {self.filters} and {self.groups}.")

@@ -130,7 +130,9 @@ class Dense(Layer):
 
     supports_masking = True
 
-    def __init__(self, units: int, activation: Any = None, use_bias: bool = True, *positional: Any, **kwargs: Any) -> None:
+    def __init__(
+        self, units: int, activation: Any = None, use_bias: bool = True, *positional: Any, **kwargs: Any
+    ) -> None:
         name_positional(kwargs, positional, _DENSE_POSITIONAL)
         self.settings = WeightSettings(kwargs, kernel="glorot_uniform", bias="zeros")
         super().__init__(**kwargs)
@@ -144,7 +146,9 @@ class Dense(Layer):
         if len(input_shape) < 2:
             raise ShapeError(f"Dense needs an input of rank 2 or more, received {format_shape(input_shape)}.")
         if input_shape[-1] is None:
-            raise ShapeError(f"Dense needs to know the last dimension of its input, received {format_shape(input_shape)}.")
+            raise ShapeError(
+                f"Dense needs to know the last dimension of its input, received {format_shape(input_shape)}."
+            )
         self.kernel = self.settings.add(self, "kernel", (input_shape[-1], self.units))
         if self.use_bias:
             self.bias = self.settings.add(self, "bias", (self.units,))
@@ -180,12 +184,11 @@ def name_positional(kwargs: dict[str, Any], values: Sequence[Any], names: Sequen
         ArgumentTypeError: more of them than there are names, or one given twice.
     """
     if len(values) > len(names):
-        raise ArgumentTypeError(f"Too many positional arguments: {values[len(names):]!r}.")
+        raise ArgumentTypeError(f"Too many positional arguments: {values[len(names) :]!r}.")
     for name, value in zip(names, values, strict=False):
         if name in kwargs:
             raise ArgumentTypeError(f"The argument {name!r} was given twice.")
         kwargs[name] = value
-
 
 
 def positive(value: Any, name: str) -> int:
@@ -333,9 +336,13 @@ class Embedding(Layer):
         if self.input_length is not None:
             wanted = self.input_length if isinstance(self.input_length, (list, tuple)) else (self.input_length,)
             given = spec_of(inputs).shape[1:]
-            fits = len(given) == len(wanted) and all(a is None or b is None or a == b for a, b in zip(given, wanted, strict=True))
+            fits = len(given) == len(wanted) and all(
+                a is None or b is None or a == b for a, b in zip(given, wanted, strict=True)
+            )
             if not fits:
-                raise ShapeError(f"input_length is {self.input_length}, received an input of shape {format_shape((None, *given))}.")
+                raise ShapeError(
+                    f"input_length is {self.input_length}, received an input of shape {format_shape((None, *given))}."
+                )
         return ops.embedding(inputs, self.embeddings)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
@@ -470,7 +477,9 @@ class Lambda(Layer):
         specs = [spec_of(tensor) for tensor in tensors]
         found = []
         for stand_in in (1, 2):
-            zeros = [np.zeros([stand_in if size is None else size for size in spec.shape], spec.dtype) for spec in specs]
+            zeros = [
+                np.zeros([stand_in if size is None else size for size in spec.shape], spec.dtype) for spec in specs
+            ]
             result = compute(*zeros)
             found.append([np.asarray(one) for one in (result if isinstance(result, (list, tuple)) else [result])])
         return [
@@ -496,5 +505,3 @@ def _keyword_names(function: Callable[..., Any]) -> frozenset[str]:
         return frozenset(inspect.signature(function).parameters)
     except (TypeError, ValueError):
         return frozenset()
-
-

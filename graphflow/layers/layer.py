@@ -162,7 +162,9 @@ class Layer:
         """
         shape = tuple(shape) if isinstance(shape, Sequence) else (shape,)
         if any(size is None for size in shape):
-            raise ShapeError(f"Weight {name!r} of layer {self.name!r} needs a size where the input's shape has None: {shape}.")
+            raise ShapeError(
+                f"Weight {name!r} of layer {self.name!r} needs a size where the input's shape has None: {shape}."
+            )
         dtype = dtype_name(dtype or self.dtype)
         shape = tuple(int(size) for size in shape)
         make = initializers.get(initializer if initializer is not None else "glorot_uniform")
@@ -180,7 +182,9 @@ class Layer:
 
     def _sublayers(self) -> list[Layer]:
         """The layers that this one holds as attributes, also inside lists and dicts, each once, in order."""
-        held = (value for key, value in vars(self).items() if key not in ("_inbound_nodes", "_outbound_nodes", "_network"))
+        held = (
+            value for key, value in vars(self).items() if key not in ("_inbound_nodes", "_outbound_nodes", "_network")
+        )
         found = [leaf for value in held for leaf in leaves(value) if isinstance(leaf, Layer)]
         return list(dict.fromkeys(found))
 
@@ -346,7 +350,9 @@ class Layer:
         return not self.is_op
 
     def _ensure_built(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        shapes = transform(lambda leaf: spec_of(leaf).shape if hasattr(leaf, "shape") else None, args[0]) if args else None
+        shapes = (
+            transform(lambda leaf: spec_of(leaf).shape if hasattr(leaf, "shape") else None, args[0]) if args else None
+        )
         with tracing(None):
             self.build(shapes)
         self.built = True
@@ -360,7 +366,9 @@ class Layer:
             return
         masks = self.compute_mask(single(list(args)) if len(args) == 1 else args[0], mask)
         given = {id(leaf) for leaf in leaves(args)}
-        found = list(leaves(masks)) if isinstance(masks, (list, tuple)) else [masks] * (1 if len(made) > 1 else len(made))
+        found = (
+            list(leaves(masks)) if isinstance(masks, (list, tuple)) else [masks] * (1 if len(made) > 1 else len(made))
+        )
         for tensor, one in zip(made, found, strict=False):
             if id(tensor) not in given:
                 tensor._keras_mask = one
@@ -385,7 +393,9 @@ class Layer:
         """The shapes of the outputs for the shapes of the inputs, None where a size is not known."""
 
         def is_shape(item: Any) -> bool:
-            return isinstance(item, (list, tuple)) and all(size is None or isinstance(size, (int, np.integer)) for size in item)
+            return isinstance(item, (list, tuple)) and all(
+                size is None or isinstance(size, (int, np.integer)) for size in item
+            )
 
         def as_tensors(item: Any) -> Any:
             if is_shape(item):
@@ -408,7 +418,9 @@ class Layer:
 
     def _node_at(self, index: int) -> Node:
         if not 0 <= index < len(self._inbound_nodes):
-            raise ArgumentError(f"Layer {self.name!r} was called {len(self._inbound_nodes)} times, there is no call {index}.")
+            raise ArgumentError(
+                f"Layer {self.name!r} was called {len(self._inbound_nodes)} times, there is no call {index}."
+            )
         return self._inbound_nodes[index]
 
     @property

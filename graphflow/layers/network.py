@@ -35,7 +35,9 @@ class Network:
         for what, tensors in (("input", self.inputs), ("output", list(leaves(outputs)))):
             for tensor in tensors:
                 if not isinstance(tensor, KerasTensor) or tensor._keras_history is None:
-                    raise ArgumentTypeError(f"A model's {what}s must be tensors that come from Input, received {tensor!r}.")
+                    raise ArgumentTypeError(
+                        f"A model's {what}s must be tensors that come from Input, received {tensor!r}."
+                    )
         if len({id(tensor) for tensor in self.inputs}) != len(self.inputs):
             raise GraphError("A tensor is listed twice among a model's inputs.")
         self._met: dict[Layer, int] = {}
@@ -87,7 +89,8 @@ class Network:
             reached = ", ".join(repr(one.operation.name) for one in order[-5:]) or "none"
             raise GraphError(
                 f"The graph is not connected: tensor {tensor.name!r} of shape {format_shape(tensor.shape)}, from layer "
-                f"{node.operation.name!r}, is needed but is not among the model's inputs. Layers reached before it: {reached}."
+                f"{node.operation.name!r}, is needed but is not among the model's inputs. "
+                f"Layers reached before it: {reached}."
             )
         self._met.setdefault(node.operation, len(self._met))
 
@@ -110,7 +113,9 @@ class Network:
         for layer in self.layers:
             other = seen.setdefault(layer.name, layer)
             if other is not layer:
-                raise GraphError(f"Layer names must be unique in a model; {layer.name!r} is the name of {other!r} and of {layer!r}.")
+                raise GraphError(
+                    f"Layer names must be unique in a model; {layer.name!r} is the name of {other!r} and of {layer!r}."
+                )
 
     def run(self, values: Sequence[Any]) -> Any:
         """Call the layers again on other tensors or arrays; returns the outputs, nested as they are."""

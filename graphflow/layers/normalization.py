@@ -27,8 +27,8 @@ class BatchNormalization(Layer):
         momentum: of the moving averages.
         epsilon: added to the variance.
         center, scale: whether there is a beta, a gamma.
-        beta_initializer, gamma_initializer, moving_mean_initializer, moving_variance_initializer, beta_regularizer, ...:
-            of the weights.
+        beta_initializer, gamma_initializer, moving_mean_initializer, moving_variance_initializer: of the weights, and
+            a regularizer and constraint of each.
 
     In training the statistics are the batch's, and the moving ones are updated.
 
@@ -39,9 +39,7 @@ class BatchNormalization(Layer):
 
     def __init__(self, axis: Any = -1, *positional: Any, **kwargs: Any) -> None:
         name_positional(kwargs, positional, _POSITIONAL)
-        self.settings = WeightSettings(
-            kwargs, gamma="ones", beta="zeros", moving_mean="zeros", moving_variance="ones"
-        )
+        self.settings = WeightSettings(kwargs, gamma="ones", beta="zeros", moving_mean="zeros", moving_variance="ones")
         self.momentum = float(kwargs.pop("momentum", 0.99))
         self.epsilon = float(kwargs.pop("epsilon", 1e-3))
         self.center = bool(kwargs.pop("center", True))

@@ -19,7 +19,12 @@ class _Pooling(Layer):
     function: Any = None
 
     def __init__(
-        self, pool_size: Any = 2, strides: Any = None, padding: str = "valid", data_format: str | None = None, **kwargs: Any
+        self,
+        pool_size: Any = 2,
+        strides: Any = None,
+        padding: str = "valid",
+        data_format: str | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.pool_size = as_sizes(pool_size, self.rank, "pool_size")
@@ -30,9 +35,13 @@ class _Pooling(Layer):
     def call(self, inputs: Any) -> Any:
         shape = spec_of(inputs).shape
         if len(shape) != self.rank + 2:
-            raise ShapeError(f"{type(self).__name__} needs an input of rank {self.rank + 2}, received {format_shape(shape)}.")
+            raise ShapeError(
+                f"{type(self).__name__} needs an input of rank {self.rank + 2}, received {format_shape(shape)}."
+            )
         first = self.data_format == "channels_first"
-        pooled = type(self).function(channels_last(inputs) if first else inputs, self.pool_size, self.strides, self.padding)
+        pooled = type(self).function(
+            channels_last(inputs) if first else inputs, self.pool_size, self.strides, self.padding
+        )
         return channels_first(pooled) if first else pooled
 
     def get_config(self) -> dict[str, Any]:
@@ -104,7 +113,9 @@ class _GlobalPooling(Layer):
     def _axes(self, inputs: Any) -> tuple[int, ...]:
         shape = spec_of(inputs).shape
         if len(shape) != self.rank + 2:
-            raise ShapeError(f"{type(self).__name__} needs an input of rank {self.rank + 2}, received {format_shape(shape)}.")
+            raise ShapeError(
+                f"{type(self).__name__} needs an input of rank {self.rank + 2}, received {format_shape(shape)}."
+            )
         start = 2 if self.data_format == "channels_first" else 1
         return tuple(range(start, start + self.rank))
 

@@ -82,7 +82,9 @@ class Recurrent(Layer):
     def _starting_states(self, inputs: Any, initial_state: Any) -> list[Any]:
         if initial_state is not None:
             if len(initial_state) != len(self.state_sizes):
-                raise ArgumentError(f"This layer has {len(self.state_sizes)} states, received {len(initial_state)} in initial_state.")
+                raise ArgumentError(
+                    f"This layer has {len(self.state_sizes)} states, received {len(initial_state)} in initial_state."
+                )
             return list(initial_state)
         if not self.stateful:
             return [None] * len(self.state_sizes)
@@ -179,7 +181,8 @@ class LSTM(Recurrent):
             input_shape = input_shape[0]
         if len(input_shape) != 3 or input_shape[-1] is None:
             raise ShapeError(
-                f"LSTM needs an input of shape (batch, steps, features) with known features, received {format_shape(input_shape)}."
+                f"LSTM needs an input of shape (batch, steps, features) with known features, "
+                f"received {format_shape(input_shape)}."
             )
         width = 4 * self.units
         self.kernel = self.settings.add(self, "kernel", (input_shape[-1], width))

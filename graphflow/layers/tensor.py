@@ -79,8 +79,8 @@ class KerasTensor(Operand):
 
     def __array__(self, *_: Any, **__: Any) -> Any:
         raise ArgumentTypeError(
-            f"{self!r} has no numbers: it is part of a model's description. Use graphflow.ops functions, a Lambda layer, "
-            "or call the model on arrays."
+            f"{self!r} has no numbers: it is part of a model's description. Use graphflow.ops functions, "
+            "a Lambda layer, or call the model on arrays."
         )
 
     def __bool__(self) -> bool:

@@ -31,7 +31,13 @@ def layer_to_config(one: Layer) -> dict[str, Any]:
     if isinstance(one, OpCall):
         config = {"name": one.name, "op": one.op.name, "attrs": one.attrs, "held": one.held}
         return {"module": OP_MODULE, "class_name": one.op.name, "config": config, "name": one.name}
-    return {"module": "keras.layers", "class_name": _class_name(one), "config": one.get_config(), "name": one.name, "class": type(one)}
+    return {
+        "module": "keras.layers",
+        "class_name": _class_name(one),
+        "config": one.get_config(),
+        "name": one.name,
+        "class": type(one),
+    }
 
 
 def _class_name(one: Layer) -> str:
@@ -41,7 +47,7 @@ def _class_name(one: Layer) -> str:
 def model_to_config(model: Any) -> dict[str, Any]:
     """The configuration of a functional model."""
     network = model._network
-    kept = {node: 0 for node in network.nodes}
+    kept = dict.fromkeys(network.nodes, 0)
     counts: dict[Layer, int] = {}
     for one in network.layers:
         for node in one._inbound_nodes:
@@ -199,7 +205,9 @@ class _Builder:
             needs = {need for need in needs if need not in self._made}
             for need in needs:
                 if need not in self._calls:
-                    raise ModelFormatError(f"Layer {key[0]!r} takes call {need[1]} of {need[0]!r}, which is not in the model.")
+                    raise ModelFormatError(
+                        f"Layer {key[0]!r} takes call {need[1]} of {need[0]!r}, which is not in the model."
+                    )
                 waiting.setdefault(need, []).append(key)
             missing[key] = len(needs)
             if not needs:
@@ -259,5 +267,3 @@ def _histories(structure: Any) -> Any:
     if isinstance(structure, (list, tuple)):
         for item in structure:
             yield from _histories(item)
-
-

@@ -1,4 +1,4 @@
-"""Methods that users expect on models but whose work is done on floors above: one literal table, looked up when used."""
+"""Methods that users expect on models but whose work is done on floors above: one literal table."""
 
 from __future__ import annotations
 

@@ -139,7 +139,9 @@ class Model(Layer):
         for one in self.operations:
             if one.name == name:
                 return one
-        raise ArgumentError(f"Model {self.name!r} has no layer {name!r}.{nearest(str(name), [one.name for one in self.operations])}")
+        raise ArgumentError(
+            f"Model {self.name!r} has no layer {name!r}.{nearest(str(name), [one.name for one in self.operations])}"
+        )
 
     # -- calls
 
@@ -165,7 +167,9 @@ class Model(Layer):
         else:
             items = [given]
         if len(items) != len(names):
-            raise ArgumentError(f"Model {self.name!r} has {len(names)} inputs ({', '.join(names)}), received {len(items)}.")
+            raise ArgumentError(
+                f"Model {self.name!r} has {len(names)} inputs ({', '.join(names)}), received {len(items)}."
+            )
         return items
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -233,7 +237,9 @@ class Model(Layer):
         session = self.session()
         if is_batches(x):
             if batch_size is not None:
-                raise ArgumentError("batch_size can not be given with an iterator, whose batches have their sizes already.")
+                raise ArgumentError(
+                    "batch_size can not be given with an iterator, whose batches have their sizes already."
+                )
             outputs = predict_batches(session, x, steps, verbose, self._flat)
         else:
             outputs = predict_arrays(session, self._flat(x), batch_size, verbose, steps)
@@ -296,4 +302,3 @@ def _restore(cls: type[Model], config: dict[str, Any], values: list[Array], comp
 
 
 Functional = Model
-

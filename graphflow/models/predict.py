@@ -77,7 +77,9 @@ def _rows(session: Session, sources: Sequence[Any]) -> int:
             raise ShapeError(f"Input {name!r} needs a batch axis, received a scalar.")
     counts = {int(source.shape[0]) for source in sources}
     if len(counts) > 1:
-        listed = ", ".join(f"{name}: {source.shape[0]}" for name, source in zip(session.input_names, sources, strict=False))
+        listed = ", ".join(
+            f"{name}: {source.shape[0]}" for name, source in zip(session.input_names, sources, strict=False)
+        )
         raise ShapeError(f"All inputs must have the same number of rows, received {listed}.")
     if not counts:
         raise ArgumentError("predict needs at least one input.")

@@ -118,7 +118,8 @@ class Sequential(Model):
     def _need(self) -> None:
         if not self._tensors or not self._chain:
             raise ArgumentError(
-                f"Sequential {self.name!r} has no input yet: give its first layer an input_shape, or call it on an input."
+                f"Sequential {self.name!r} has no input yet: give its first layer an input_shape, "
+                "or call it on an input."
             )
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -165,10 +166,8 @@ def _described_input(first: Layer) -> KerasTensor | None:
     """The input that a first layer's own arguments describe."""
     if isinstance(first, Model) and first.built:
         tensor = first.inputs[0]
-        made: KerasTensor = InputLayer(batch_shape=tensor.shape, dtype=tensor.dtype).output
-        return made
+        return InputLayer(batch_shape=tensor.shape, dtype=tensor.dtype).output  # type: ignore[no-any-return]
     shape = first._first_input_shape
     if shape is None:
         return None
-    tensor = InputLayer(batch_shape=shape, dtype=first._input_dtype()).output
-    return tensor
+    return InputLayer(batch_shape=shape, dtype=first._input_dtype()).output  # type: ignore[no-any-return]

@@ -44,7 +44,9 @@ def reshape(x: Any, shape: Sequence[int]) -> Any:
     """
     target = tuple(-1 if size is None else int(size) for size in shape)
     if sum(size == -1 for size in target) > 1 or any(size < -1 for size in target):
-        raise ArgumentError(f"A shape to reshape to may hold one -1 and no other negative size, received {tuple(shape)}.")
+        raise ArgumentError(
+            f"A shape to reshape to may hold one -1 and no other negative size, received {tuple(shape)}."
+        )
     return apply(RESHAPE, (as_operand(x),), {"shape": target})
 
 
@@ -264,7 +266,9 @@ def pad(x: Any, amounts: Sequence[Sequence[int]], value: float = 0.0) -> Any:
     """`x` with (before, after) elements of `value` added to each axis."""
     x = as_operand(x)
     if len(amounts) != len(shape_of(x)):
-        raise ArgumentError(f"pad needs a (before, after) pair for each of {len(shape_of(x))} axes, received {amounts}.")
+        raise ArgumentError(
+            f"pad needs a (before, after) pair for each of {len(shape_of(x))} axes, received {amounts}."
+        )
     return apply(PAD, (x,), {"amounts": tuple((int(a), int(b)) for a, b in amounts), "value": value})
 
 
@@ -305,7 +309,9 @@ def tile(x: Any, repeats: Sequence[int]) -> Any:
 def _infer_repeat(attrs: Attrs, specs: Any, values: Any) -> tuple[TensorSpec, ...]:
     axis, shape = attrs["axis"], specs[0].shape
     size = shape[axis]
-    return (specs[0].with_shape((*shape[:axis], None if size is None else size * attrs["repeats"], *shape[axis + 1 :])),)
+    return (
+        specs[0].with_shape((*shape[:axis], None if size is None else size * attrs["repeats"], *shape[axis + 1 :])),
+    )
 
 
 REPEAT = define("repeat", _infer_repeat, lambda attrs, x: np.repeat(x, attrs["repeats"], attrs["axis"]))

@@ -27,7 +27,9 @@ def _opaque_reference(attrs: Attrs, *arrays: Array) -> tuple[Array, ...]:
     results = tuple(result) if isinstance(result, (list, tuple)) else (result,)
     outputs: tuple[TensorSpec, ...] = attrs["outputs"]
     if len(results) != len(outputs):
-        raise ShapeError(f"The function {attrs['name']!r} returned {len(results)} tensors, {len(outputs)} were declared.")
+        raise ShapeError(
+            f"The function {attrs['name']!r} returned {len(results)} tensors, {len(outputs)} were declared."
+        )
     checked = []
     for value, spec in zip(results, outputs, strict=True):
         array = np.ascontiguousarray(np.asarray(value, dtype=spec.dtype))
@@ -43,7 +45,9 @@ def _opaque_reference(attrs: Attrs, *arrays: Array) -> tuple[Array, ...]:
 OPAQUE = define("opaque", _infer_opaque, _opaque_reference, single=False, effect="opaque")
 
 
-def opaque(function: Callable[..., Any], args: Sequence[Any], outputs: Sequence[TensorSpec], name: str) -> tuple[Any, ...]:
+def opaque(
+    function: Callable[..., Any], args: Sequence[Any], outputs: Sequence[TensorSpec], name: str
+) -> tuple[Any, ...]:
     """A node that calls `function` on arrays at run time, with the GIL.
 
     Args:

@@ -58,7 +58,12 @@ def _conv_reference(attrs: Attrs, x: Array, kernel: Array, bias: Array | None, r
     reach = tuple(span(k, d) for k, d in zip(spatial, attrs["dilation"], strict=True))
     windows = np.lib.stride_tricks.sliding_window_view(padded, reach, axis=tuple(range(1, rank + 1)))
     windows = windows[
-        (slice(None), *(slice(None, None, s) for s in attrs["strides"]), slice(None), *(slice(None, None, d) for d in attrs["dilation"]))
+        (
+            slice(None),
+            *(slice(None, None, s) for s in attrs["strides"]),
+            slice(None),
+            *(slice(None, None, d) for d in attrs["dilation"]),
+        )
     ]
     per_group, filters = kernel.shape[-2], kernel.shape[-1] // groups
     out, taps = "uvw"[:rank], "pqr"[:rank]
@@ -75,7 +80,7 @@ def _conv_reference(attrs: Attrs, x: Array, kernel: Array, bias: Array | None, r
 
 
 def _conv_flops(attrs: Attrs, inputs: Any, outputs: Any) -> int:
-    return 2 * math.prod(inputs[1].shape[:-1]) * math.prod(outputs[0].shape)
+    return int(2 * math.prod(inputs[1].shape[:-1]) * math.prod(outputs[0].shape))
 
 
 CONV = define("conv", _infer_conv, _conv_reference, tolerance=2e-5, flops=_conv_flops)
@@ -110,7 +115,7 @@ def conv(
     """
     x, kernel = pair(x, kernel)
     rank = len(shape_of(kernel)) - 2
-    attrs = {
+    attrs: Attrs = {
         "strides": as_sizes(strides, rank, "strides"),
         "padding": as_padding(padding, PADDINGS if rank == 1 else PADDINGS[:2]),
         "dilation": as_sizes(dilation_rate, rank, "dilation_rate"),
@@ -119,5 +124,7 @@ def conv(
     if attrs["groups"] < 1:
         raise ArgumentError(f"groups must be at least 1, received {groups!r}.")
     if max(attrs["strides"]) > 1 and max(attrs["dilation"]) > 1:
-        raise ArgumentError(f"strides above 1 can not go with dilation_rate above 1, received {strides} and {dilation_rate}.")
+        raise ArgumentError(
+            f"strides above 1 can not go with dilation_rate above 1, received {strides} and {dilation_rate}."
+        )
     return apply(CONV, (x, kernel, None if bias is None else cast_to(bias, dtype_of(x)), None), attrs)

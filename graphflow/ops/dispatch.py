@@ -42,7 +42,9 @@ def is_tracing() -> bool:
     return _tracer.get() is not None
 
 
-def infer(op: OpDef, specs: Sequence[TensorSpec | None], attrs: Attrs, values: Sequence[Any] = ()) -> tuple[TensorSpec, ...]:
+def infer(
+    op: OpDef, specs: Sequence[TensorSpec | None], attrs: Attrs, values: Sequence[Any] = ()
+) -> tuple[TensorSpec, ...]:
     """The output specs of `op`; errors carry the op's name and the input specs."""
     try:
         return op.infer(attrs, specs, values or (None,) * len(specs))
@@ -53,9 +55,7 @@ def infer(op: OpDef, specs: Sequence[TensorSpec | None], attrs: Attrs, values: S
 
 def evaluate(op: OpDef, args: Sequence[Any], attrs: Attrs) -> Any:
     """Compute with the reference."""
-    arrays = [
-        None if arg is None else arg.value if isinstance(arg, Variable) else np.asarray(arg) for arg in args
-    ]
+    arrays = [None if arg is None else arg.value if isinstance(arg, Variable) else np.asarray(arg) for arg in args]
     infer(op, [None if array is None else spec_of(array) for array in arrays], attrs)
     outputs = op.run_reference(attrs, arrays)
     return outputs[0] if op.single else outputs

@@ -65,7 +65,6 @@ UNARY: dict[str, Callable[..., Any]] = {
 SIGNS: dict[str, Callable[..., Any]] = {"sign": np.sign}
 
 
-
 def _with_epilogue(function: Callable[..., Any]) -> Callable[..., Array]:
     inner = _quiet(function)
     return lambda attrs, a, b: compute(attrs.get("activation", LINEAR), inner(attrs, a, b))

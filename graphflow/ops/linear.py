@@ -24,7 +24,9 @@ def check_epilogue(output: TensorSpec, bias: TensorSpec | None, residual: Tensor
     if bias is not None and bias.shape != (output.shape[-1],):
         raise ShapeError(f"A bias must have shape ({output.shape[-1]},), received {format_shape(bias.shape)}.")
     if residual is not None and broadcast_shapes(residual.shape, output.shape) != output.shape:
-        raise ShapeError(f"A residual of shape {format_shape(residual.shape)} does not fit {format_shape(output.shape)}.")
+        raise ShapeError(
+            f"A residual of shape {format_shape(residual.shape)} does not fit {format_shape(output.shape)}."
+        )
 
 
 def finish(attrs: Attrs, y: Array, bias: Array | None, residual: Array | None) -> Array:
@@ -39,7 +41,9 @@ def finish(attrs: Attrs, y: Array, bias: Array | None, residual: Array | None) -
 def _infer_dense(attrs: Attrs, specs: Any, values: Any) -> tuple[TensorSpec, ...]:
     x, kernel, bias, residual = specs
     if x.rank < 1 or kernel.rank != 2:
-        raise ShapeError(f"dense needs an input and a matrix, received {format_shape(x.shape)} and {format_shape(kernel.shape)}.")
+        raise ShapeError(
+            f"dense needs an input and a matrix, received {format_shape(x.shape)} and {format_shape(kernel.shape)}."
+        )
     merge_dimension(x.shape[-1], kernel.shape[0], "The input's last dimension and the kernel's first")
     output = x.with_shape((*x.shape[:-1], kernel.shape[1]))
     check_epilogue(output, bias, residual)
@@ -51,7 +55,7 @@ def _dense_reference(attrs: Attrs, x: Array, kernel: Array, bias: Array | None, 
 
 
 def _dense_flops(attrs: Attrs, inputs: Any, outputs: Any) -> int:
-    return 2 * inputs[1].shape[0] * math.prod(outputs[0].shape)
+    return int(2 * inputs[1].shape[0] * math.prod(outputs[0].shape))
 
 
 DENSE = define("dense", _infer_dense, _dense_reference, tolerance=2e-5, flops=_dense_flops)
@@ -71,13 +75,15 @@ def _infer_matmul(attrs: Attrs, specs: Any, values: Any) -> tuple[TensorSpec, ..
     a, b = specs
     if a.rank < 2 or b.rank < 2:
         raise ShapeError(f"matmul needs two matrices, received {format_shape(a.shape)} and {format_shape(b.shape)}.")
-    merge_dimension(a.shape[-1], b.shape[-2], "The last dimension of the first operand and the one before the last of the second")
+    merge_dimension(
+        a.shape[-1], b.shape[-2], "The last dimension of the first operand and the one before the last of the second"
+    )
     batch = broadcast_shapes(a.shape[:-2], b.shape[:-2])
     return (a.with_shape((*batch, a.shape[-2], b.shape[-1])),)
 
 
 def _matmul_flops(attrs: Attrs, inputs: Any, outputs: Any) -> int:
-    return 2 * inputs[0].shape[-1] * math.prod(outputs[0].shape)
+    return int(2 * inputs[0].shape[-1] * math.prod(outputs[0].shape))
 
 
 MATMUL = define(
@@ -123,6 +129,6 @@ def dot(x: Any, y: Any) -> Any:
     order = (rank - 2, *range(rank - 2), rank - 1)
     flat = reshape(transpose(y, order), (y_shape[-2] if y_shape[-2] is not None else -1, -1))
     out = dense(x, flat)
-    tail = [*y_shape[:-2], y_shape[-1]]
+    tail = [-1 if size is None else size for size in (*y_shape[:-2], y_shape[-1])]
     head = [-1 if size is None else size for size in x_shape[:-1]]
     return reshape(out, (*head, *tail))

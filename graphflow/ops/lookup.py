@@ -22,7 +22,9 @@ def _infer_embedding(attrs: Attrs, specs: Any, values: Any) -> tuple[TensorSpec,
 
 def index_error(position: int, value: float, size: int) -> DataError:
     """The error for an index outside a table."""
-    return DataError(f"Index {value:g} at flat position {position} is outside the table, which has rows 0 to {size - 1}.")
+    return DataError(
+        f"Index {value:g} at flat position {position} is outside the table, which has rows 0 to {size - 1}."
+    )
 
 
 def _embedding_reference(attrs: Attrs, indices: Array, table: Array) -> Array:

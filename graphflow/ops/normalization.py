@@ -23,7 +23,9 @@ def _infer_batch_norm(attrs: Attrs, specs: Any, values: Any) -> tuple[TensorSpec
     return (x,)
 
 
-def _batch_norm_reference(attrs: Attrs, x: Array, mean: Array, var: Array, gamma: Array | None, beta: Array | None) -> Array:
+def _batch_norm_reference(
+    attrs: Attrs, x: Array, mean: Array, var: Array, gamma: Array | None, beta: Array | None
+) -> Array:
     scale = 1 / np.sqrt(var + np.asarray(attrs["epsilon"], var.dtype))
     if gamma is not None:
         scale = scale * gamma

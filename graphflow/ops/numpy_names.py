@@ -19,7 +19,18 @@ def register() -> None:
         UFUNCS[getattr(np, name)] = getattr(activation, name)
     for name in ("sum", "mean", "prod", "max", "min", "var", "std", "argmax", "argmin", "any", "all"):
         UFUNCS[getattr(np, name)] = getattr(reduction, name)
-    for name in ("reshape", "transpose", "concatenate", "stack", "expand_dims", "squeeze", "flip", "repeat", "tile", "split"):
+    for name in (
+        "reshape",
+        "transpose",
+        "concatenate",
+        "stack",
+        "expand_dims",
+        "squeeze",
+        "flip",
+        "repeat",
+        "tile",
+        "split",
+    ):
         UFUNCS[getattr(np, name)] = getattr(array, name)
     UFUNCS[np.matmul] = linear.matmul
     UFUNCS[np.where] = elementwise.where

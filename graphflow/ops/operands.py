@@ -34,7 +34,7 @@ def as_operand(value: Any, like: str | None = None) -> Any:
 
 
 def _plain(array: np.ndarray[Any, Any]) -> str:
-    return {"f": "float32", "i": "int32"}.get(array.dtype.kind, array.dtype.name)
+    return str({"f": "float32", "i": "int32"}.get(array.dtype.kind, array.dtype.name))
 
 
 def promote(first: str, second: str) -> str:

@@ -53,7 +53,7 @@ def _average_reference(attrs: Attrs, x: Array) -> Array:
 
 
 def _pool_flops(attrs: Attrs, inputs: Any, outputs: Any) -> int:
-    return math.prod(attrs["size"]) * math.prod(outputs[0].shape)
+    return int(math.prod(attrs["size"]) * math.prod(outputs[0].shape))
 
 
 MAX_POOL = define("max_pool", _infer_pool, _max_reference, flops=_pool_flops)

@@ -30,7 +30,7 @@ UNIFORM = define("random_uniform", _infer_uniform, _uniform_reference, effect="r
 
 
 def dropout(x: Any, rate: float, seed: Any, noise_shape: Any = None) -> Any:
-    """x with a share `rate` of its elements set to zero and the rest scaled by 1 / (1 - rate) (Srivastava et al., 2014).
+    """x with a share `rate` of its elements set to zero, the rest scaled by 1 / (1 - rate) (Srivastava et al., 2014).
 
     Args:
         rate: in [0, 1).

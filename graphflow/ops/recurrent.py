@@ -17,7 +17,9 @@ from graphflow.spec import TensorSpec, format_shape, merge_dimension
 
 def _check_sequence(x: TensorSpec, kernel: TensorSpec, states: Any, mask: TensorSpec | None, units: int) -> None:
     if x.rank != 3:
-        raise ShapeError(f"A recurrent layer needs an input of shape (batch, steps, features), received {format_shape(x.shape)}.")
+        raise ShapeError(
+            f"A recurrent layer needs an input of shape (batch, steps, features), received {format_shape(x.shape)}."
+        )
     merge_dimension(x.shape[2], kernel.shape[0], "The input's features and the kernel's rows")
     for state in states:
         if state is not None:
@@ -29,7 +31,7 @@ def _check_sequence(x: TensorSpec, kernel: TensorSpec, states: Any, mask: Tensor
 
 
 def _infer_lstm(attrs: Attrs, specs: Any, values: Any) -> tuple[TensorSpec, ...]:
-    x, kernel, recurrent, bias, h0, c0, mask = specs
+    x, kernel, recurrent, _, h0, c0, mask = specs
     units = recurrent.shape[0]
     if kernel.shape[1:] != (4 * units,) or recurrent.shape != (units, 4 * units):
         raise ShapeError(
@@ -80,7 +82,7 @@ def _lstm_reference(
 
 def _lstm_flops(attrs: Attrs, inputs: Any, outputs: Any) -> int:
     x, units = inputs[0], inputs[2].shape[0]
-    return math.prod(x.shape[:2]) * (8 * units * (x.shape[2] + units) + 30 * units)
+    return int(math.prod(x.shape[:2]) * (8 * units * (x.shape[2] + units) + 30 * units))
 
 
 LSTM = define("lstm", _infer_lstm, _lstm_reference, single=False, tolerance=1e-4, flops=_lstm_flops)

@@ -40,13 +40,14 @@ def _same_dtype(function: Callable[..., Any]) -> Callable[..., Any]:
     return lambda x, axis, keepdims: function(x, axis=axis, keepdims=keepdims, dtype=x.dtype)
 
 
-for _name, _function in {
+_ARITHMETIC: dict[str, Callable[..., Any]] = {
     "sum": _same_dtype(np.sum),
     "mean": _same_dtype(np.mean),
     "prod": _same_dtype(np.prod),
     "max": np.max,
     "min": np.min,
-}.items():
+}
+for _name, _function in _ARITHMETIC.items():
     define(_name, _infer_reduce, _reference(_function), tolerance=1e-5)
 for _name, _function in {"any": np.any, "all": np.all}.items():
     define(_name, _infer_logical, _reference(_function))
@@ -123,7 +124,7 @@ def _softmax_reference(attrs: Attrs, x: Array) -> Array:
     with np.errstate(all="ignore"):
         shifted = x - x.max(axis=attrs["axes"], keepdims=True) if x.size else x
         if attrs["log"]:
-            return shifted - np.log(np.exp(shifted).sum(axis=attrs["axes"], keepdims=True))
+            return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=attrs["axes"], keepdims=True)))
         powers = np.exp(shifted)
         return np.asarray(powers / powers.sum(axis=attrs["axes"], keepdims=True))
 

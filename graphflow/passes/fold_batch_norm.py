@@ -29,7 +29,9 @@ def fold_batch_norm(graph: Graph, journal: Journal) -> bool:
         if residual is not None or node.attrs.get("activation", LINEAR) != LINEAR:
             continue
         known = [value for value in (kernel, bias, *after.inputs[1:]) if value is not None]
-        if any(found.get(value, "bind" if value.kind in ("constant", "variable") else "run") == "run" for value in known):
+        if any(
+            found.get(value, "bind" if value.kind in ("constant", "variable") else "run") == "run" for value in known
+        ):
             continue
         rewriter = Rewriter(graph, after)
         mean, variance, gamma, beta = (
@@ -37,7 +39,8 @@ def fold_batch_norm(graph: Graph, journal: Journal) -> bool:
         )
         scale = ops.rsqrt(variance + after.attrs["epsilon"])
         scale = scale if gamma is None else scale * gamma
-        shift = -mean * scale if bias is None else (ops.cast(rewriter.tensor(bias), "float64") - mean) * scale
+        assert mean is not None and variance is not None
+        shift = ops.negative(mean) * scale if bias is None else (ops.cast(rewriter.tensor(bias), "float64") - mean) * scale
         shift = shift if beta is None else shift + beta
         dtype = node.outputs[0].spec.dtype
         weights = ops.cast(ops.cast(rewriter.tensor(kernel), "float64") * scale, dtype)

@@ -18,7 +18,9 @@ def fold_constants(graph: Graph, journal: Journal) -> bool:
     found = stages(graph)
     changed = False
     for node in graph.ordered():
-        if any(found[value] != "const" for value in node.outputs) or not all(value.spec.is_static for value in node.outputs):
+        if any(found[value] != "const" for value in node.outputs) or not all(
+            value.spec.is_static for value in node.outputs
+        ):
             continue
         if any(value is not None and value.kind != "constant" for value in node.inputs):
             continue

@@ -60,7 +60,13 @@ def _addend(node: Node, after: Node) -> Value | None:
 
 def _with_bias(graph: Graph, node: Node, after: Node, found: dict[Value, str], takes: frozenset[str]) -> Node | None:
     addend = _addend(node, after)
-    if "bias" not in takes or addend is None or not _is_open(node) or node.inputs[2] is not None or node.inputs[3] is not None:
+    if (
+        "bias" not in takes
+        or addend is None
+        or not _is_open(node)
+        or node.inputs[2] is not None
+        or node.inputs[3] is not None
+    ):
         return None
     vector = addend.spec.shape == (node.outputs[0].spec.shape[-1],)
     if not vector or found.get(addend, leaf_stage(addend)) == "run":

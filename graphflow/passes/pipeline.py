@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from graphflow.knobs import get as knob
 from graphflow.errors import ArgumentError, nearest
 from graphflow.ir.graph import Graph
 from graphflow.ir.record import Journal
 from graphflow.ir.verify import verify
+from graphflow.knobs import get as knob
 from graphflow.passes.eliminate_dead_nodes import eliminate_dead_nodes
 from graphflow.passes.fold_batch_norm import fold_batch_norm
 from graphflow.passes.fold_constants import fold_constants

@@ -37,7 +37,11 @@ def remove_identities(graph: Graph, journal: Journal) -> bool:
 def _is_identity(name: str, source: Value, result: Value) -> bool:
     if name in ("linear", "cast"):
         return source.spec == result.spec
-    return name in ("reshape", "squeeze", "expand_dims", "flatten") and source.spec.is_static and source.spec == result.spec
+    return (
+        name in ("reshape", "squeeze", "expand_dims", "flatten")
+        and source.spec.is_static
+        and source.spec == result.spec
+    )
 
 
 def _is_bare_output(graph: Graph, result: Value, source: Value) -> bool:

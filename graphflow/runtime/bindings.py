@@ -39,8 +39,8 @@ class Bindings:
             values, _ = key
             arrays = [None if value is None else evaluate(value) for value in values]
             make = self._makers[key]
-            made = arrays[0] if make is None else make(*arrays)
-            found = np.ascontiguousarray(made).reshape(np.shape(made))
+            made = np.asarray(arrays[0] if make is None else make(*arrays))
+            found = np.ascontiguousarray(made).reshape(made.shape)
             self._arrays[key] = found
         return found
 
@@ -51,7 +51,11 @@ class Bindings:
     @property
     def nbytes(self) -> int:
         """Bytes that are held beside the variables themselves."""
-        own = {id(key[0][0].payload.value) for key in self._arrays if key[0][0] is not None and key[0][0].kind == "variable"}
+        own = {
+            id(key[0][0].payload.value)
+            for key in self._arrays
+            if key[0][0] is not None and key[0][0].kind == "variable"
+        }
         return sum(array.nbytes for array in self._arrays.values() if id(array) not in own)
 
 

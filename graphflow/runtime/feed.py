@@ -50,7 +50,9 @@ def as_input(given: Any, spec: TensorSpec, name: str) -> Array:
     shape = spec.shape
     if array.ndim == len(shape) - 1 and shape and shape[-1] == 1:
         array = array.reshape(*array.shape, 1)
-    if array.ndim != len(shape) or any(want is not None and want != got for want, got in zip(shape, array.shape, strict=True)):
+    if array.ndim != len(shape) or any(
+        want is not None and want != got for want, got in zip(shape, array.shape, strict=True)
+    ):
         raise ShapeError(f"Input {name!r} takes shape {format_shape(shape)}, received {format_shape(array.shape)}.")
     return array
 

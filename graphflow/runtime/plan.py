@@ -1,9 +1,9 @@
 """`make_plan`: a tuned graph, specialised to concrete input shapes: a flat list of steps over one arena.
 
-    1. infer every spec anew, with the concrete shapes
-    2. choose a kernel for each node that runs, or its reference
-    3. give every value its memory: views, in place, outputs where the caller wants them
-    4. write the arguments of every step, and where pointers must be put in
+1. infer every spec anew, with the concrete shapes
+2. choose a kernel for each node that runs, or its reference
+3. give every value its memory: views, in place, outputs where the caller wants them
+4. write the arguments of every step, and where pointers must be put in
 """
 
 from __future__ import annotations
@@ -73,9 +73,7 @@ class Plan:
         self.arena_bytes = 0
 
 
-def make_plan(
-    graph: Graph, input_shapes: Sequence[Shape], bindings: Bindings, isa: Isa | None, threads: int
-) -> Plan:
+def make_plan(graph: Graph, input_shapes: Sequence[Shape], bindings: Bindings, isa: Isa | None, threads: int) -> Plan:
     """Plan a graph for concrete input shapes.
 
     Args:
@@ -104,9 +102,7 @@ class _Planner:
         self.threads = threads
         self.plan = Plan()
         self.stage = stages(graph)
-        self.order = [
-            node for node in graph.ordered() if any(self.stage[value] == "run" for value in node.outputs)
-        ]
+        self.order = [node for node in graph.ordered() if any(self.stage[value] == "run" for value in node.outputs)]
         self.bases: dict[Key, int] = {}
 
     # 1
@@ -156,8 +152,8 @@ class _Planner:
 
     def give_memory(self) -> None:
         storage = self.plan.storage
-        for index, value in enumerate(self.graph.inputs):
-            storage.external(value, "input", index)
+        for index, entering in enumerate(self.graph.inputs):
+            storage.external(entering, "input", index)
         users = self._last_uses()
         for step, planned in enumerate(self.plan.nodes):
             node = planned.node
@@ -170,8 +166,8 @@ class _Planner:
                 storage.share(node.outputs[0], node.inputs[0])
                 storage.touch(node.outputs[0], users.get(node.outputs[0], step))
                 continue
-            for value in node.outputs:
-                self._give_output(planned, value, step, users)
+            for made in node.outputs:
+                self._give_output(planned, made, step, users)
             if planned.layout is not None:
                 planned.work = [storage.fresh(None, size, step) for size in planned.layout.work]
         self._give_results()
@@ -294,11 +290,11 @@ class _Planner:
     def _pointer(self, ref: Ref, planned: PlannedNode) -> Storage:
         node, storage = planned.node, self.plan.storage
         if ref.kind == "work":
-            return planned.work[ref.index]
+            return planned.work[ref.position]
         if ref.kind == "packed":
             assert planned.layout is not None
-            return Storage("bound", self.bindings.packed(planned.layout.packs[ref.index], node.inputs))
-        value = node.inputs[ref.index] if ref.kind == "in" else node.outputs[ref.index]
+            return Storage("bound", self.bindings.packed(planned.layout.packs[ref.position], node.inputs))
+        value = node.inputs[ref.position] if ref.kind == "in" else node.outputs[ref.position]
         assert value is not None
         return storage.of[value]
 
@@ -311,7 +307,9 @@ class _Planner:
                 self.bases[storage.index] = len(self.bases)
                 self.plan.bound.append(storage.index)
             return 1 + self.bases[storage.index]
-        return storage.index if storage.kind == "input" else len(self.graph.inputs) + len(self.plan.states) + storage.index  # type: ignore[no-any-return]
+        return (
+            storage.index if storage.kind == "input" else len(self.graph.inputs) + len(self.plan.states) + storage.index
+        )  # type: ignore[no-any-return]
 
     def _relocations(self, moves: list[tuple[int, Storage, int]]) -> tuple[list[Any], list[Any]]:
         fixed, moving = [], []

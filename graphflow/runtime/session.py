@@ -9,17 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from graphflow.knobs import get as knob
 from graphflow.errors import ArgumentError, DataError, GraphflowError, located
 from graphflow.ir.data import from_data, to_data
 from graphflow.ir.graph import Graph, Value
 from graphflow.ir.stage import leaf_stage
 from graphflow.kernels import isa as instruction_sets
+from graphflow.knobs import get as knob
 from graphflow.ops.lookup import index_error
 from graphflow.passes import tune
 from graphflow.runtime.bindings import Bindings
 from graphflow.runtime.feed import as_input, check_names
 from graphflow.runtime.plan import Plan, PlannedNode, make_plan
+from graphflow.runtime.storage import nbytes
 from graphflow.runtime.threads import get_num_threads
 from graphflow.spec import Shape, broadcast_shapes
 
@@ -96,10 +97,11 @@ class Session:
             inputs = [inputs[name] for name in self.input_names]
         if len(inputs) != len(self.graph.inputs):
             raise ArgumentError(
-                f"This model has {len(self.graph.inputs)} inputs ({', '.join(self.input_names)}), received {len(inputs)}."
+                f"The {len(self.graph.inputs)} inputs of this model are {', '.join(self.input_names)}; received {len(inputs)}."
             )
-        arrays = [as_input(given, value.spec, value.name) for given, value in zip(inputs, self.graph.inputs, strict=True)]
-        return arrays
+        return [
+            as_input(given, value.spec, value.name) for given, value in zip(inputs, self.graph.inputs, strict=True)
+        ]
 
     def plan(self, shapes: Sequence[Shape]) -> Plan:
         """The plan for concrete input shapes, made when it is first asked for."""
@@ -115,7 +117,10 @@ class Session:
                     _, old = self._plans.popitem(last=False)
                     del self._contexts[id(old)]
                 if knob("debug") >= 1:
-                    print(f"graphflow: planned {self.graph.name} for {list(shapes)}: {len(found.nodes)} nodes, arena {found.arena_bytes:,} bytes")
+                    print(
+                        f"graphflow: planned {self.graph.name} for {list(shapes)}: "
+                        f"{len(found.nodes)} nodes, arena {found.arena_bytes:,} bytes"
+                    )
             else:
                 self._plans.move_to_end(key)
         return found
@@ -189,8 +194,15 @@ def _checked_out(out: Sequence[Array] | None, plan: Plan, names: Sequence[str]) 
     if len(out) != len(names):
         raise ArgumentError(f"This model has {len(names)} outputs, received {len(out)} arrays to write into.")
     for array, spec, name in zip(out, plan.results, names, strict=False):
-        if array.shape != spec.shape or array.dtype != spec.dtype or not array.flags.c_contiguous or not array.flags.writeable:
-            raise ArgumentError(f"Output {name!r} needs a writable C-contiguous array of {spec}, received {array.dtype}{array.shape}.")
+        if (
+            array.shape != spec.shape
+            or array.dtype != spec.dtype
+            or not array.flags.c_contiguous
+            or not array.flags.writeable
+        ):
+            raise ArgumentError(
+                f"Output {name!r} needs a writable C-contiguous array of {spec}, received {array.dtype}{array.shape}."
+            )
     return list(out)
 
 
@@ -215,8 +227,7 @@ class _Views:
         if storage.kind == "arena":
             if self._arena is None:
                 self._arena = self._context.arena()
-            size = int(np.prod(spec.shape, dtype=np.int64)) * np.dtype(spec.dtype).itemsize
-            return self._arena[storage.index : storage.index + size].view(spec.dtype).reshape(spec.shape)
+            return self._arena[storage.index : storage.index + nbytes(spec)].view(spec.dtype).reshape(spec.shape)
         results = len(self._bases) - len(plan.results)
         base = self._bases[storage.index + (results if storage.kind == "output" else 0)]
         return base.reshape(spec.shape)  # type: ignore[arg-type]

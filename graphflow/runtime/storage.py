@@ -1,8 +1,8 @@
 """Which values share memory, how long each piece of memory is in use, and where it lies.
 
-    view         a reshaped value lies where its source lies
-    in place     a result may take the place of an operand that is not needed afterwards
-    external     inputs and states are read, and outputs written, where the caller has them
+view         a reshaped value lies where its source lies
+in place     a result may take the place of an operand that is not needed afterwards
+external     inputs and states are read, and outputs written, where the caller has them
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from graphflow.ir.graph import Value
-from graphflow.spec import TensorSpec
+from graphflow.spec import TensorSpec, element_count
 
 
 class Storage:
@@ -65,4 +65,4 @@ class StorageMap:
 
 def nbytes(spec: TensorSpec) -> int:
     """Bytes of a tensor whose sizes are all known."""
-    return int(np.prod(spec.shape, dtype=np.int64)) * np.dtype(spec.dtype).itemsize
+    return (element_count(spec.shape) or 0) * np.dtype(spec.dtype).itemsize

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from graphflow.knobs import get as knob
 from graphflow.errors import ArgumentError
+from graphflow.knobs import get as knob
 
 _MOST = 64
 _chosen: int | None = None

@@ -1,0 +1,71 @@
+# Every target makes what it needs in an environment of its own, .venv; PYTHON names the interpreter it begins with.
+
+PYTHON ?= python3.11
+BIN := .venv/bin
+SOURCES := $(wildcard kernels/*) setup.py pyproject.toml
+
+.PHONY: demo test lint types docs parity real bench fuzz wheel check clean
+
+$(BIN)/python:
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+
+# an editable install: building is left to pip, with the requirements of pyproject.toml
+.venv/built: $(BIN)/python $(SOURCES)
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+.venv/test: .venv/built
+	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	touch $@
+
+.venv/lint: .venv/built
+	$(BIN)/python -m pip install --quiet --editable '.[lint]'
+	touch $@
+
+.venv/oracle: .venv/test
+	$(BIN)/python -m pip install --quiet --editable '.[oracle]'
+	touch $@
+
+# the main job: predict real digits with a model file, and look at them
+demo: .venv/built
+	$(BIN)/graphflow predict `$(BIN)/python -m graphflow.samples --paths` -o build/digits.npy
+	$(BIN)/python -m graphflow.samples build/digits.npy
+
+# the fast tests
+test: .venv/test
+	$(BIN)/python -m pytest -m 'not oracle and not fuzz and not download'
+
+lint: .venv/lint
+	$(BIN)/ruff check .
+
+types: .venv/lint
+	$(BIN)/mypy
+
+# comparisons with Keras and ONNX Runtime, which this installs
+parity: .venv/oracle
+	$(BIN)/python -m pytest -m 'oracle and not download'
+
+# files of public packages, fetched by name into .cache
+real: .venv/oracle
+	$(BIN)/python -m pytest -m download
+
+fuzz: .venv/test
+	$(BIN)/python -m pytest -m fuzz
+
+bench: .venv/oracle
+	$(BIN)/python benchmarks/models.py
+	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/scaling.py
+
+# a wheel, built through the source distribution, tried in an empty environment elsewhere
+wheel: $(BIN)/python
+	rm -rf build dist
+	$(BIN)/python -m pip install --quiet build
+	$(BIN)/python -m build --outdir dist .
+	sh tests/try_wheel.sh dist/*.whl $(PYTHON)
+
+check: lint types test
+
+clean:
+	rm -rf build dist .venv *.egg-info graphflow/*/*.so
