@@ -76,7 +76,7 @@ class WeightsFile:
     """
 
     def __init__(self, file: Any, source: Bytes, where: str, limits: Limits) -> None:
-        import h5py  # type: ignore[import-untyped]
+        import h5py
 
         self.where = where
         self._h5 = h5py

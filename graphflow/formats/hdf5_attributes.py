@@ -34,7 +34,7 @@ def read_attribute(
         ModelFormatError: neither strings nor numbers, not UTF-8, or too large.
         UnsupportedError: numbers of an unknown kind.
     """
-    import h5py  # type: ignore[import-untyped]
+    import h5py
 
     raw = name.encode("utf-8")
     if b"\0" in raw or not h5py.h5a.exists(holder, raw):

@@ -37,7 +37,7 @@ def describe(dataset: Any, where: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
         ModelFormatError: virtual, kept in other files, without data, or not numbers.
         UnsupportedError: numbers or filters of an unknown kind.
     """
-    import h5py  # type: ignore[import-untyped]
+    import h5py
 
     properties = dataset.get_create_plist()
     layout = properties.get_layout()
