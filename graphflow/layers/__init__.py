@@ -1,8 +1,10 @@
 """Layers, and the symbolic tensors they are called on."""
 
-from graphflow.layers.activation import ReLU, Softmax
+from graphflow.layers.activation import Activation, ReLU, Softmax
 from graphflow.layers.convolution import Conv1D, Conv2D
-from graphflow.layers.core import Activation, Dense, Dropout, Embedding, Flatten, Input, InputLayer, Lambda
+from graphflow.layers.core import Dense, Embedding
+from graphflow.layers.input import Input, InputLayer
+from graphflow.layers.lambda_layer import Lambda
 from graphflow.layers.layer import Layer
 from graphflow.layers.merging import Add, Concatenate, add, concatenate
 from graphflow.layers.normalization import BatchNormalization
@@ -17,6 +19,8 @@ from graphflow.layers.pooling import (
     MaxPooling2D,
 )
 from graphflow.layers.recurrent import LSTM
+from graphflow.layers.regularization import Dropout
+from graphflow.layers.reshaping import Flatten
 
 __all__ = [
     "LSTM",

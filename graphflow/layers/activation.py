@@ -1,13 +1,33 @@
-"""Activations that are layers with arguments of their own: ReLU and Softmax."""
+"""Activations as layers."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from graphflow import ops
+from graphflow import activations, ops
 from graphflow.errors import ArgumentError
 from graphflow.layers.layer import Layer
 from graphflow.layers.registry import layer
+
+
+@layer()
+class Activation(Layer):
+    """An activation function as a layer: a name, or any function of a tensor.
+
+    Source: https://keras.io/api/layers/core_layers/activation/
+    """
+
+    supports_masking = True
+
+    def __init__(self, activation: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.activation = activations.get(activation)
+
+    def call(self, inputs: Any) -> Any:
+        return self.activation(inputs)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "activation": activations.serialize(self.activation)}
 
 
 @layer()

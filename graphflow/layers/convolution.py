@@ -6,7 +6,7 @@ from typing import Any
 
 from graphflow import activations, config, ops
 from graphflow.errors import ArgumentError, ShapeError
-from graphflow.layers.core import name_positional, positive
+from graphflow.layers.arguments import name_positional, positive
 from graphflow.layers.layer import Layer
 from graphflow.layers.registry import layer
 from graphflow.layers.weights import WeightSettings

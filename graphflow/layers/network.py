@@ -83,7 +83,7 @@ class Network:
         return order
 
     def _enter(self, node: Node, tensor: KerasTensor, order: list[Node]) -> None:
-        from graphflow.layers.core import InputLayer
+        from graphflow.layers.input import InputLayer
 
         if isinstance(node.operation, InputLayer):
             reached = ", ".join(repr(one.operation.name) for one in order[-5:]) or "none"

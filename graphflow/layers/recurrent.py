@@ -8,7 +8,7 @@ import numpy as np
 
 from graphflow import activations, ops
 from graphflow.errors import ArgumentError, ShapeError, UnsupportedError
-from graphflow.layers.core import name_positional, positive
+from graphflow.layers.arguments import name_positional, positive
 from graphflow.layers.layer import Layer
 from graphflow.layers.registry import layer
 from graphflow.layers.weights import WeightSettings

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from graphflow.errors import ArgumentError, ArgumentTypeError
-from graphflow.layers.core import InputLayer
+from graphflow.layers.input import InputLayer
 from graphflow.layers.layer import Layer, is_tensor
 from graphflow.layers.nest import leaves
 from graphflow.layers.network import Network

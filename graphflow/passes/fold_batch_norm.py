@@ -40,7 +40,8 @@ def fold_batch_norm(graph: Graph, journal: Journal) -> bool:
         scale = ops.rsqrt(variance + after.attrs["epsilon"])
         scale = scale if gamma is None else scale * gamma
         assert mean is not None and variance is not None
-        shift = ops.negative(mean) * scale if bias is None else (ops.cast(rewriter.tensor(bias), "float64") - mean) * scale
+        before = 0.0 if bias is None else ops.cast(rewriter.tensor(bias), "float64")
+        shift = (before - mean) * scale
         shift = shift if beta is None else shift + beta
         dtype = node.outputs[0].spec.dtype
         weights = ops.cast(ops.cast(rewriter.tensor(kernel), "float64") * scale, dtype)

@@ -96,9 +96,8 @@ class Session:
             check_names(inputs, self.input_names)
             inputs = [inputs[name] for name in self.input_names]
         if len(inputs) != len(self.graph.inputs):
-            raise ArgumentError(
-                f"The {len(self.graph.inputs)} inputs of this model are {', '.join(self.input_names)}; received {len(inputs)}."
-            )
+            names = ", ".join(self.input_names)
+            raise ArgumentError(f"The {len(self.graph.inputs)} inputs of this model are {names}; received {len(inputs)}.")
         return [
             as_input(given, value.spec, value.name) for given, value in zip(inputs, self.graph.inputs, strict=True)
         ]
