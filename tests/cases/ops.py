@@ -1,0 +1,17 @@
+"""Cases of every op: odd sizes, no rows, axes of one, broadcasting, and the data types where they mean something."""
+
+from __future__ import annotations
+
+from cases import elementwise, rows, structure, windows
+from cases.problem import OpCase
+
+CASES: list[OpCase] = [
+    *elementwise.activations(),
+    *elementwise.binaries(),
+    *structure.movement(),
+    *structure.OPAQUE,
+    *windows.products(),
+    *windows.convolutions(),
+    *rows.normalizations(),
+    *rows.recurrences(),
+]

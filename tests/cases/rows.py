@@ -1,0 +1,97 @@
+"""Cases of normalisations, softmax, reductions and recurrences."""
+
+from __future__ import annotations
+
+from itertools import product
+
+from cases.problem import OpCase, w, x
+
+RELU = ("relu", 0.0, 0.0, 0.0)
+TANH, SIGMOID = ("tanh", 0.0, 0.0, 0.0), ("sigmoid", 0.0, 0.0, 0.0)
+
+
+def normalizations() -> list[OpCase]:
+    stats = (w(6), w(6, kind="positive"))
+    cases = [
+        OpCase("batch_norm", (x(3, 6), *stats, w(6), w(6)), {"epsilon": 1e-3}),
+        OpCase("batch_norm", (x(3, 4, 5, 6), *stats, None, w(6)), {"epsilon": 1e-3, "activation": RELU}),
+        OpCase("batch_norm", (x(0, 6), *stats, w(6), None), {"epsilon": 0.1}),
+        OpCase(
+            "batch_norm",
+            (x(3, 6), x(6, batch=False), x(6, kind="positive", batch=False), None, None),
+            {"epsilon": 1e-3},
+            "moving",
+        ),
+    ]
+    for log, (shape, axes) in product(
+        (False, True), (((3, 7), (1,)), ((2, 3, 5), (1,)), ((2, 3, 5), (1, 2)), ((4, 1), (1,)), ((0, 3), (1,)))
+    ):
+        cases += [OpCase("softmax", (x(*shape),), {"axes": axes, "log": log}, f"{axes}{log}")]
+    for log in (False, True):
+        cases += [OpCase("softmax", (x(3, 65, kind="wide"),), {"axes": (1,), "log": log}, f"wide{log}")]
+    for name in ("sum", "mean", "prod", "max", "min"):
+        for shape, axes in (
+            ((3, 7), (1,)),
+            ((3, 7), (0,)),
+            ((2, 3, 4, 5), (1, 2)),
+            ((2, 3, 4, 5), (1, 3)),
+            ((2, 3, 9), (0, 1, 2)),
+            ((5, 1), (1,)),
+            ((0, 3), (1,)),
+        ):
+            for keepdims in (False, True):
+                cases += [OpCase(name, (x(*shape),), {"axes": axes, "keepdims": keepdims}, f"{axes}{keepdims}")]
+        cases += [OpCase(name, (x(3, 40, dtype="float64"),), {"axes": (1,), "keepdims": False})]
+        if name != "mean":
+            cases += [OpCase(name, (x(3, 4, dtype="int32"),), {"axes": (1,), "keepdims": False})]
+    cases += [
+        OpCase(name, (x(3, 6, kind="special"),), {"axes": (1,), "keepdims": False}, "special")
+        for name in ("sum", "max", "min")
+    ]
+    for name in ("any", "all"):
+        cases += [
+            OpCase(name, (x(3, 4, dtype="bool"),), {"axes": (1,), "keepdims": True}),
+            OpCase(name, (x(3, 0, dtype="bool"),), {"axes": (1,), "keepdims": False}),
+        ]
+    for name, axis in product(("argmax", "argmin"), (0, 1, 2)):
+        cases += [OpCase(name, (x(3, 4, 5, kind="integers", low=0, high=3),), {"axis": axis}, f"{axis}")]
+    return cases
+
+
+def recurrences() -> list[OpCase]:
+    cases = []
+    base = {"activation": TANH, "gate": SIGMOID, "sequences": False, "reverse": False, "zero_output": False}
+    for sequences, reverse, masked in product((False, True), repeat=3):
+        attrs = {**base, "sequences": sequences, "reverse": reverse, "zero_output": masked and reverse}
+        mask = x(5, 6, dtype="bool") if masked else None
+        cases += [
+            OpCase(
+                "lstm",
+                (x(5, 6, 3), w(3, 28), w(7, 28), w(28), None, None, mask),
+                attrs,
+                f"{sequences}{reverse}{masked}",
+            )
+        ]
+    cases += [
+        OpCase(
+            "lstm",
+            (x(3, 4, 2), w(2, 20), w(5, 20), None, x(3, 5), x(3, 5), None),
+            {**base, "sequences": True},
+            "states",
+        ),
+        OpCase("lstm", (x(1, 1, 1), w(1, 4), w(1, 4), w(4), None, None, None), base),
+        OpCase("lstm", (x(0, 4, 2), w(2, 12), w(3, 12), w(12), None, None, None), base),
+        OpCase("lstm", (x(2, 0, 3), w(3, 8), w(2, 8), w(8), None, None, None), base, "no_steps"),
+        OpCase(
+            "lstm",
+            (x(2, 3, 4), w(4, 132), w(33, 132), w(132), None, None, None),
+            {**base, "activation": RELU, "gate": ("hard_sigmoid", 0.2, 0.5, 0.0)},
+            "relu",
+        ),
+        OpCase(
+            "lstm",
+            (x(2, 3, 2, dtype="float64"), w(2, 8, dtype="float64"), w(2, 8, dtype="float64"), None, None, None, None),
+            base,
+        ),
+    ]
+    return cases

@@ -1,0 +1,95 @@
+"""Cases of products, lookups, convolutions and pooling: sizes below, at and above the kernels' tiles."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+from cases.problem import OpCase, w, x
+
+RELU = ("relu", 0.0, 0.0, 0.0)
+
+
+def products() -> list[OpCase]:
+    sizes = ((1, 1, 1), (5, 3, 2), (1, 37, 19), (17, 64, 33), (0, 4, 3), (29, 1, 65), (130, 20, 7))
+    cases = [OpCase("dense", (x(m, k), w(k, n), w(n), None)) for m, k, n in sizes]
+    cases += [OpCase("dense", (x(m, k), w(k, n), None, None)) for m, k, n in sizes[1:4]]
+    cases += [
+        OpCase("dense", (x(5, 7), w(7, 9), w(9), x(5, 9)), {"activation": ("tanh", 0.0, 0.0, 0.0)}, "residual"),
+        OpCase("dense", (x(5, 7), w(7, 9), w(9), x(1, 9, batch=False)), {}, "broadcast_residual"),
+        OpCase("dense", (x(2, 3, 5, 7), w(7, 9), w(9), None)),
+        OpCase("dense", (x(4, 6), x(6, 3, batch=False), None, None), {}, "moving_weights"),
+        OpCase("dense", (x(4, 6, dtype="float64"), w(6, 3, dtype="float64"), None, None)),
+        OpCase("dense", (x(4, 6, dtype="int32"), w(6, 3, dtype="int32"), None, None)),
+        OpCase("dense", (x(4, 0), w(0, 3), w(3), None)),
+        OpCase("dense", (x(7, batch=False), w(7, 3), w(3), None)),
+        OpCase("matmul", (x(3, 4, 5), x(3, 5, 2))),
+        OpCase("matmul", (x(2, 1, 4, 5), x(2, 3, 5, 1))),
+        OpCase("matmul", (x(0, 4, 5), x(0, 5, 2))),
+        OpCase("embedding", (x(3, 5, dtype="int32", low=0, high=11), w(11, 7))),
+        OpCase("embedding", (x(3, 5, dtype="int64", low=0, high=11), w(11, 1))),
+        OpCase("embedding", (x(6, kind="integers", low=0, high=4), w(4, 9))),
+        OpCase("embedding", (x(3, 2, dtype="uint8", low=0, high=4), w(4, 3))),
+        OpCase("embedding", (x(0, 5, dtype="int32", low=0, high=4), w(4, 3))),
+        OpCase("embedding", (x(3, 5, dtype="int32", low=0, high=4), w(4, 0))),
+        OpCase("embedding", (x(3, 5, dtype="int32", low=0, high=4), w(4, 3, 2))),
+    ]
+    return cases
+
+
+def _conv_attrs(rank: int, **given: Any) -> dict[str, Any]:
+    return {"strides": (1,) * rank, "padding": "valid", "dilation": (1,) * rank, "groups": 1, **given}
+
+
+def convolutions() -> list[OpCase]:
+    cases = []
+    for padding, strides, dilation in product(("valid", "same"), (1, 2, 3), (1, 2)):
+        if strides > 1 and dilation > 1:
+            continue
+        tag = f"{padding}{strides}{dilation}"
+        attrs = _conv_attrs(2, padding=padding, strides=(strides, strides), dilation=(dilation, dilation))
+        cases += [OpCase("conv", (x(2, 11, 9, 5), w(3, 3, 5, 7), w(7), None), attrs, tag)]
+        one = _conv_attrs(1, padding=padding, strides=(strides,), dilation=(dilation,))
+        cases += [OpCase("conv", (x(3, 13, 4), w(4, 4, 6), None, None), one, tag)]
+    cases += [
+        OpCase(
+            "conv", (x(2, 13, 4), w(3, 4, 6), w(6), None), _conv_attrs(1, padding="causal", dilation=(2,)), "causal"
+        ),
+        OpCase("conv", (x(2, 13, 4), w(3, 4, 6), w(6), None), _conv_attrs(1, padding="causal", strides=(2,)), "causal"),
+        OpCase("conv", (x(2, 8, 8, 6), w(3, 3, 2, 9), w(9), None), _conv_attrs(2, groups=3, padding="same"), "groups"),
+        OpCase("conv", (x(2, 7, 7, 8), w(3, 3, 1, 8), w(8), None), _conv_attrs(2, groups=8), "depthwise"),
+        OpCase("conv", (x(2, 5, 6, 3), w(1, 1, 3, 33), w(33), None), _conv_attrs(2), "pointwise"),
+        OpCase("conv", (x(2, 5, 6, 3), w(1, 1, 3, 4), None, None), _conv_attrs(2, strides=(2, 2)), "pointwise2"),
+        OpCase("conv", (x(2, 7, 4, 3), w(5, 1, 3, 2), None, None), _conv_attrs(2, strides=(1, 3)), "uneven"),
+        OpCase(
+            "conv",
+            (x(2, 4, 5, 6, 3), w(2, 3, 2, 3, 4), w(4), None),
+            _conv_attrs(3, padding="same", strides=(1, 2, 2)),
+            "3d",
+        ),
+        OpCase(
+            "conv", (x(2, 6, 6, 3), w(3, 3, 3, 4), w(4), x(2, 4, 4, 4)), _conv_attrs(2, activation=RELU), "residual"
+        ),
+        OpCase("conv", (x(0, 6, 6, 3), w(3, 3, 3, 4), w(4), None), _conv_attrs(2)),
+        OpCase("conv", (x(1, 1, 1, 1), w(1, 1, 1, 1), None, None), _conv_attrs(2)),
+        OpCase("conv", (x(2, 5, 5, 2, dtype="float64"), w(3, 3, 2, 2, dtype="float64"), None, None), _conv_attrs(2)),
+        OpCase("conv", (x(1, 33, 31, 16), w(3, 3, 16, 40), w(40), None), _conv_attrs(2, padding="same"), "large"),
+    ]
+    for name, padding in product(("max_pool", "average_pool"), ("valid", "same")):
+        for size, strides, shape in (
+            ((2, 2), (2, 2), (2, 8, 6, 5)),
+            ((3, 3), (2, 2), (2, 9, 7, 1)),
+            ((3, 2), (1, 3), (2, 5, 5, 17)),
+            ((3,), (2,), (3, 7, 4)),
+            ((2, 2, 2), (1, 2, 2), (1, 4, 3, 5, 3)),
+            ((1, 1), (1, 1), (1, 1, 1, 1)),
+            ((2, 2), (2, 2), (0, 4, 4, 3)),
+        ):
+            cases += [OpCase(name, (x(*shape),), {"size": size, "strides": strides, "padding": padding}, padding)]
+        cases += [
+            OpCase(name, (x(2, 5, 3, dtype="float64"),), {"size": (2,), "strides": (1,), "padding": padding}, padding)
+        ]
+    cases += [
+        OpCase("max_pool", (x(2, 6, 5, kind="special"),), {"size": (3,), "strides": (1,), "padding": "same"}, "special")
+    ]
+    return cases
