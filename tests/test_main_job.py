@@ -1,4 +1,4 @@
-"""The main job: a Keras file goes in, Keras' numbers come out; and what every model promises of its rows and history."""
+"""The main job: a Keras file goes in, Keras' numbers come out; and what models promise of rows and history."""
 
 import pickle
 

@@ -105,7 +105,7 @@ class Comparison:
         return outputs if isinstance(outputs, list) else [outputs]
 
     def theirs(self, oracle: Any) -> list[Array]:
-        """Keras' outputs. A TensorFlow CPU has no channels first: Keras gets channels last, and its outputs are moved."""
+        """Keras' outputs. TensorFlow has no channels first on a CPU: it gets channels last, its outputs are moved."""
         config = {**self.config, **({"data_format": "channels_last"} if self.first else {})}
         layer = getattr(oracle.layers, self.row.layer)(**config)
         extra = {} if self.mask is None else {"mask": self.mask}

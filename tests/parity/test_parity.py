@@ -5,14 +5,14 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 
-import importlib  # noqa: E402
-from typing import Any  # noqa: E402
+import importlib
+from typing import Any
 
-import pytest  # noqa: E402
-from parity.compare import Comparison, configurations, error, problems  # noqa: E402
-from parity.rows import ROWS, SET_ELSEWHERE, Row  # noqa: E402
+import pytest
+from parity.compare import Comparison, configurations, error, problems
+from parity.rows import ROWS, SET_ELSEWHERE, Row
 
-from graphflow.layers.registry import LAYERS  # noqa: E402
+from graphflow.layers.registry import LAYERS
 
 WANTED = 28
 WEIGHT_SETTINGS = ("_initializer", "_regularizer", "_constraint")

@@ -30,8 +30,8 @@ def folder() -> Path:
     CACHE.mkdir(exist_ok=True)
     wheel = CACHE / "deeplc-3.1.8-py3-none-any.whl"
     if not wheel.exists():
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(CACHE), "deeplc==3.1.8"]
-        subprocess.run(command, check=True)
+        download = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(CACHE)]
+        subprocess.run([*download, "deeplc==3.1.8"], check=True)
     with zipfile.ZipFile(wheel) as archive:
         for name in FILES:
             if not (CACHE / name).exists():
