@@ -55,9 +55,12 @@ class Network:
             for tensor in node.input_tensors:
                 if id(tensor) not in given:
                     yield _producer(tensor)
+                else:
+                    self._meet_input(tensor)
 
         for output in leaves(self.outputs):
             if id(output) in given:
+                self._meet_input(output)
                 continue
             root = _producer(output)
             if root in done:
@@ -81,6 +84,11 @@ class Network:
                     done.add(node)
                     order.append(node)
         return order
+
+    def _meet_input(self, tensor: KerasTensor) -> None:
+        source = _producer(tensor)
+        if source.is_input:
+            self._met.setdefault(source.operation, len(self._met))
 
     def _enter(self, node: Node, tensor: KerasTensor, order: list[Node]) -> None:
         from graphflow.layers.input import InputLayer

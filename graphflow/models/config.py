@@ -190,7 +190,7 @@ class _Builder:
         if module == OP_MODULE:
             return OpCall.restore(OPS[config["op"]], config["held"], config["attrs"], config["name"])
         function = self._read_op(module, name) if self._read_op is not None else None
-        if function is not None and find_class(described) is None:
+        if function is not None:
             return function
         return make_layer(described, self._read_op)
 
@@ -228,6 +228,8 @@ class _Builder:
         args, kwargs = self._tensors_in(node.get("args", [])), self._tensors_in(node.get("kwargs") or {})
         outputs = target(*args, **kwargs)
         self._made[key] = [leaf for leaf in leaves(outputs) if isinstance(leaf, KerasTensor)]
+        if not isinstance(target, Layer):
+            _name_operation(self._made[key], key[0])
 
     def _tensors_in(self, structure: Any) -> Any:
         if isinstance(structure, dict):
@@ -252,6 +254,14 @@ class _Builder:
             return {key: self.tensors(item) for key, item in nested.items()}
         found = [self.tensors(item) for item in nested]
         return found[0] if len(found) == 1 and _is_place(nested[0]) else found
+
+
+def _name_operation(tensors: list[KerasTensor], name: str) -> None:
+    """Let the op that made tensors have the name it has in the configuration."""
+    for tensor in tensors:
+        history = tensor._keras_history
+        if history is not None and isinstance(history.layer, OpCall):
+            history.layer.name = tensor.name = name
 
 
 def _is_place(item: Any) -> bool:

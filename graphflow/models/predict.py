@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from graphflow.errors import ArgumentError, ArgumentTypeError, ShapeError
+from graphflow.runtime.feed import check_shape
 from graphflow.runtime.session import Session
 
 Array = np.ndarray[Any, Any]
@@ -47,6 +48,9 @@ def predict_arrays(
         raise ArgumentError(f"batch_size must be a positive integer, received {batch_size!r}.")
     sources = [one if hasattr(one, "shape") and hasattr(one, "__getitem__") else np.asarray(one) for one in inputs]
     rows = _rows(session, sources)
+    for source, value in zip(sources, session.graph.inputs, strict=True):
+        rest = value.spec.with_shape((None, *value.spec.shape[1:]))
+        check_shape(tuple(int(size) for size in source.shape), rest, value.name)
     if steps is not None:
         rows = min(rows, int(steps) * int(size))
     starts = range(0, max(rows, 1), int(size))

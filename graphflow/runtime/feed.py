@@ -50,11 +50,22 @@ def as_input(given: Any, spec: TensorSpec, name: str) -> Array:
     shape = spec.shape
     if array.ndim == len(shape) - 1 and shape and shape[-1] == 1:
         array = array.reshape(*array.shape, 1)
-    if array.ndim != len(shape) or any(
-        want is not None and want != got for want, got in zip(shape, array.shape, strict=True)
-    ):
-        raise ShapeError(f"Input {name!r} takes shape {format_shape(shape)}, received {format_shape(array.shape)}.")
+    check_shape(array.shape, spec, name)
     return array
+
+
+def check_shape(shape: tuple[int, ...], spec: TensorSpec, name: str) -> None:
+    """Check the rank and sizes of what is given for an input; a last axis of one may be left out.
+
+    Raises:
+        ShapeError: another rank or size.
+    """
+    wanted = spec.shape
+    full = (*shape, 1) if len(shape) == len(wanted) - 1 and wanted[-1] == 1 else shape
+    if len(full) != len(wanted) or any(
+        want is not None and want != got for want, got in zip(wanted, full, strict=True)
+    ):
+        raise ShapeError(f"Input {name!r} takes shape {format_shape(wanted)}, received {format_shape(shape)}.")
 
 
 def _cast(array: Array, dtype: str, name: str) -> Array:
