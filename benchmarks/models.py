@@ -3,8 +3,8 @@
     python -m benchmarks.models [--quick] [--json out.json] [--models digits mixed] [--threads 1 2] [--batches 1 8]
 
 A ratio is the peer's time divided by graphflow's, taken within neighbouring rounds: above 1, graphflow is faster. Its
-spread is the middle half of the rounds. Where one thread was on the processor for less than 95 % of the time, other
-load took the rest, and the row is marked with a star.
+spread is the middle half of the rounds. `others` says how many processors other processes kept busy meanwhile: a row
+with much of that says little, above all where the threads and the others together are more than the processors.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from benchmarks.rounds import QUICK, Pace, WorkerError, WorkerProcess, ratios, s
 
 OWN = "graphflow"
 QUICK_BATCHES = (1, 32)
-DISTURBED_BELOW = 0.95
 
 
 def time_case(
@@ -39,14 +38,13 @@ def time_case(
         ]
         versions = {worker.engine: worker.version for worker in workers}
         for batch in batches:
-            times, shares, worst = time_interleaved(workers, inputs, batch, pace)
-            on_processor = min(statistics.median(each) for each in shares.values()) / threads
+            times, others, worst = time_interleaved(workers, inputs, batch, pace)
             yield {
                 "model": case.name,
                 "batch": batch,
                 "threads": threads,
                 "difference": worst,
-                "disturbed": threads == 1 and on_processor < DISTURBED_BELOW,
+                "others": others,
                 "seconds": {engine: summarize(each) for engine, each in times.items()},
                 "ratio": {peer: ratios(times[OWN], times[peer]) for peer in peers},
                 "rounds": times,
@@ -55,7 +53,7 @@ def time_case(
 
 HEADER = (
     f"{'model':<12} {'batch':>5} {'threads':>7}  {'own us':>8} {'min':>8} {'max':>8}  "
-    f"{'peer':<12} {'us':>8} {'min':>8} {'max':>8}  {'ratio':>6} {'middle half':>13} {'of minima':>9}"
+    f"{'peer':<12} {'us':>8} {'min':>8} {'max':>8}  {'ratio':>6} {'middle half':>13} {'of minima':>9} {'others':>6}"
 )
 
 
@@ -70,7 +68,7 @@ def format_row(row: dict[str, Any]) -> list[str]:
         spread = f"{ratio['low']:.2f} to {ratio['high']:.2f}"
         lines.append(
             f"{row['model']:<12} {row['batch']:>5} {row['threads']:>7}  {numbers}  {peer:<12} {others}  "
-            f"{ratio['median']:6.2f} {spread:>13} {ratio['of_min']:9.2f}{' *' if row['disturbed'] else ''}"
+            f"{ratio['median']:6.2f} {spread:>13} {ratio['of_min']:9.2f} {row['others']:6.2f}"
         )
     return lines
 

@@ -122,8 +122,8 @@ def difference(own: Sequence[Array], other: Sequence[Array]) -> float:
 
 def time_interleaved(
     workers: Sequence[WorkerProcess], inputs: Sequence[Mapping[str, Any]], batch: int, pace: Pace
-) -> tuple[dict[str, list[float]], dict[str, list[float]], float]:
-    """Seconds of one call in each round, by engine; the part of its wall time that each was on the processor; the
+) -> tuple[dict[str, list[float]], float, float]:
+    """Seconds of one call in each round, by engine; how many processors other processes kept busy meanwhile; the
     largest difference of outputs.
 
     Raises:
@@ -136,14 +136,15 @@ def time_interleaved(
         raise WrongAnswer(f"Outputs differ by {worst:.1e} of the largest value, {TOLERANCE:.0e} is allowed.")
     calls = [max(1, round(pace.length / answer["seconds"])) for answer in answers]
     times: dict[str, list[float]] = {worker.engine: [] for worker in workers}
-    shares: dict[str, list[float]] = {worker.engine: [] for worker in workers}
+    seconds = others = 0.0
     for _ in range(pace.rounds):
         for worker, count in zip(workers, calls, strict=True):
             time.sleep(pace.pause)
             answer = worker.ask("round", calls=count, warm=pace.warm)
             times[worker.engine].append(answer["seconds"] / count)
-            shares[worker.engine].append(answer["processor"] / answer["seconds"])
-    return times, shares, worst
+            seconds += answer["seconds"]
+            others += answer["others"]
+    return times, max(0.0, others / seconds), worst
 
 
 def summarize(times: Sequence[float]) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
     load    engine, path, threads                   -> version, isa
     inputs  inputs, batch, seed, seconds            -> outputs, seconds of one call; warm when it answers
-    round   calls, warm                             -> seconds of all calls, seconds on the processor
+    round   calls, warm                             -> seconds of all calls, processor seconds of this and other ones
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import sys
 import time
 import traceback
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,16 @@ def pack(array: Array) -> dict[str, Any]:
 def unpack(packed: Mapping[str, Any]) -> Array:
     """The array that `pack` was given."""
     return np.frombuffer(base64.b64decode(packed["data"]), packed["dtype"]).reshape(packed["shape"])
+
+
+def busy_seconds() -> float:
+    """Processor seconds of all processes since the machine started, in steps of some milliseconds; 0 if not known."""
+    try:
+        fields = [int(field) for field in Path("/proc/stat").read_text().split(maxsplit=9)[1:9]]
+    except (OSError, ValueError):
+        return 0.0
+    idle = fields[3] + fields[4]
+    return (sum(fields) - idle) / os.sysconf("SC_CLK_TCK")
 
 
 class Worker:
@@ -82,10 +93,12 @@ class Worker:
         assert self._engine is not None
         run = self._engine.run
         self._warm(warm)
-        busy, start = time.process_time(), time.perf_counter()
+        everyone, this, start = busy_seconds(), time.process_time(), time.perf_counter()
         for _ in range(calls):
             run()
-        return {"seconds": time.perf_counter() - start, "processor": time.process_time() - busy}
+        seconds = time.perf_counter() - start
+        this = time.process_time() - this
+        return {"seconds": seconds, "own": this, "others": busy_seconds() - everyone - this}
 
 
 def main() -> None:
