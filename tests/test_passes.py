@@ -1,0 +1,239 @@
+"""Graph passes: alone, off and together they leave the answer where the reference has it, and do what they say."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pytest
+from cases.layers import randomize
+from cases.models import MODELS, Array, data, make
+
+import graphflow
+from graphflow import Input, Model, ops
+from graphflow.errors import ArgumentError
+from graphflow.ir import Graph, GraphBuilder, verify
+from graphflow.ir.record import Journal
+from graphflow.layers import Activation, Add, BatchNormalization, Conv1D, Conv2D, Dense
+from graphflow.passes import PIPELINE, tune
+from graphflow.runtime import Session
+from graphflow.spec import TensorSpec
+
+PASSES = {one.__name__: one for one in PIPELINE}
+PAIRS = [",".join(pair) for pair in combinations(PASSES, 2)]
+
+
+def tuned(name: str, **options: Any) -> Graph:
+    graph = make(name).graph()
+    tune(graph, **options)
+    verify(graph)
+    return graph
+
+
+def counts(graph: Graph) -> Counter[str]:
+    return Counter(node.op.name for node in graph.nodes)
+
+
+def assert_near(actual: list[Array], expected: list[Array]) -> None:
+    assert len(actual) == len(expected)
+    for one, other in zip(actual, expected, strict=True):
+        assert one.shape == other.shape
+        np.testing.assert_allclose(one, other, rtol=0, atol=5e-5 * np.abs(other).max())
+
+
+def reference(model: Model, x: Array) -> list[Array]:
+    with graphflow.knobs(reference=True, passes_off="all"):
+        return Session(model.graph()).run([x])
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("off", ["", "all", *PASSES, *PAIRS])
+def test_passes_off_leave_the_answer_where_it_is(name: str, off: str) -> None:
+    model = make(name)
+    x = data(name)
+    expected = reference(model, x)
+    assert max(np.abs(array).max() for array in expected) > 0
+    with graphflow.knobs(passes_off=off, debug=3):
+        assert_near(Session(model.graph()).run([x]), expected)
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("only", PASSES)
+def test_one_pass_alone_leaves_the_answer_where_it_is(name: str, only: str) -> None:
+    model = make(name)
+    x = data(name)
+    graph = model.graph()
+    before = len(graph)
+    changed = PASSES[only](graph, journal := Journal())
+    verify(graph)
+    assert changed == bool(journal.records)
+    assert {record.rule for record in journal.records} <= {only}
+    assert len(graph) <= before or only == "fold_batch_norm"
+    with graphflow.knobs(reference=True, passes_off="all"):
+        assert_near(Session(graph).run([x]), reference(model, x))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_running_the_passes_again_changes_nothing(name: str) -> None:
+    graph = tuned(name)
+    before = counts(graph)
+    assert tune(graph).records == []
+    assert counts(graph) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "maker"), [("conv_bn_relu", "conv"), ("dense_bn", "dense"), ("channels_first", "conv")]
+)
+def test_batch_norm_is_folded_away(name: str, maker: str) -> None:
+    assert counts(make(name).graph())["batch_norm"] == 1
+    found = counts(tuned(name))
+    assert found["batch_norm"] == 0
+    assert found[maker] == counts(make(name).graph())[maker]
+
+
+def ancestors(node: Any) -> set[Any]:
+    found, stack = set(), list(node.inputs)
+    while stack:
+        value = stack.pop()
+        if value is not None and value not in found:
+            found.add(value)
+            stack.extend(value.node.inputs if value.node is not None else ())
+    return found
+
+
+def run_counts(graph: Graph) -> Counter[str]:
+    """How often each op is computed in every run."""
+    return Counter(node.op.name for node in graph.nodes if any(value.kind == "input" for value in ancestors(node)))
+
+
+FUSED: dict[str, dict[str, int]] = {
+    "conv_bn_relu": {"conv": 1},
+    "dense_bn": {"dense": 1},
+    "residual": {"conv": 2},
+    "residual_identity": {"conv": 2},
+    "residual_dense": {"dense": 2},
+    "shared_value": {"conv": 1, "relu": 1, "tanh": 1, "add": 1},
+    "shared_before_norm": {"conv": 1, "batch_norm": 1},
+    "output_in_between": {"dense": 1, "relu": 1},
+    "activation_chain": {"dense": 1, "relu": 1, "sigmoid": 1, "softplus": 1, "elu": 1, "softmax": 1},
+    "twice_the_same": {"dense": 1, "add": 1},
+    "bias_by_hand": {"dense": 1},
+    "gated": {"dense": 2, "multiply": 1},
+    "unused_work": {"dense": 1},
+    "nothing": {},
+}
+
+
+@pytest.mark.parametrize("name", FUSED)
+def test_what_runs_after_tuning_is_this_and_nothing_else(name: str) -> None:
+    assert dict(run_counts(tuned(name))) == FUSED[name]
+
+
+def test_transposes_that_undo_each_other_are_gone() -> None:
+    assert counts(tuned("identities"))["transpose"] == 0
+    assert counts(tuned("identities"))["linear"] == 0
+
+
+@pytest.mark.xfail(strict=True, reason="transposes do not move through activations and pooling yet")
+def test_a_channels_first_model_is_transposed_once_where_it_begins() -> None:
+    assert counts(make("channels_first").graph())["transpose"] > 3
+    assert counts(tuned("channels_first"))["transpose"] == 1
+
+
+def test_epilogues_hold_what_they_took_in() -> None:
+    (conv,) = (node for node in tuned("conv_bn_relu").nodes if node.op.name == "conv")
+    assert conv.attrs["activation"][0] == "relu"
+    assert conv.inputs[2] is not None
+    last = list(tuned("residual").ordered())[-1]
+    assert last.op.name == "conv"
+    assert last.inputs[3] is not None
+    assert last.attrs["activation"][0] == "relu"
+    (dense,) = (node for node in tuned("bias_by_hand").nodes if node.op.name == "dense")
+    assert dense.inputs[2] is not None and dense.inputs[2].spec == TensorSpec((5,))
+
+
+def test_a_value_that_leaves_the_model_is_never_fused_away() -> None:
+    x = Input((4,))
+    hidden = Dense(6)(x)
+    normed = BatchNormalization()(hidden)
+    model = Model(x, [hidden, normed, Activation("relu")(normed), Activation("relu")(hidden)])
+    randomize(model)
+    given = np.random.default_rng(0).standard_normal((3, 4)).astype("float32")
+    graph = model.graph()
+    tune(graph)
+    verify(graph)
+    assert run_counts(graph) == {"dense": 1, "batch_norm": 1, "relu": 2}
+    assert_near(model.predict(given), reference(model, given))
+
+
+def test_statistics_that_change_are_not_folded() -> None:
+    x = Input((4,))
+    model = Model(x, BatchNormalization()(Dense(6)(x)))
+    graph = model.graph(training=True)
+    tune(graph)
+    assert counts(graph)["batch_norm"] == 1
+
+
+def test_a_convolution_with_an_activation_of_its_own_keeps_the_norm_behind_it() -> None:
+    x = Input((7, 7, 3))
+    model = Model(x, BatchNormalization()(Conv2D(4, 3, activation="tanh")(x)))
+    randomize(model)
+    graph = model.graph()
+    tune(graph)
+    assert run_counts(graph) == {"conv": 1, "batch_norm": 1}
+    given = np.random.default_rng(0).standard_normal((2, 7, 7, 3)).astype("float32")
+    assert_near([model.predict(given)], reference(model, given))
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_a_folded_norm_scales_each_filter_of_each_group(groups: int) -> None:
+    x = Input((9, 4))
+    model = Model(x, BatchNormalization()(Conv1D(6, 3, groups=groups)(x)))
+    randomize(model)
+    given = np.random.default_rng(0).standard_normal((3, 9, 4)).astype("float32")
+    assert_near([model.predict(given)], reference(model, given))
+
+
+def test_a_residual_of_another_shape_is_added_apart() -> None:
+    a, b = Input((6, 6, 3)), Input((1, 1, 4))
+    model = Model([a, b], Add()([Conv2D(4, 3)(a), b]))
+    graph = model.graph()
+    tune(graph)
+    assert run_counts(graph) == {"conv": 1, "add": 1}
+
+
+def test_constants_are_computed_once_when_small() -> None:
+    builder = GraphBuilder()
+    x = builder.input(TensorSpec((None, 4)), "x")
+    small = builder.apply(ops.OPS["exponential"], [np.zeros(4, "float32")], {})
+    builder.output(x + small, "y")
+    tune(builder.graph)
+    (add,) = builder.graph.nodes
+    np.testing.assert_array_equal(add.inputs[1].payload, np.ones(4))
+    large = GraphBuilder()
+    x = large.input(TensorSpec((None, 1)), "x")
+    wide = large.apply(ops.OPS["broadcast_to"], [np.zeros((1, 1), "float32")], {"shape": (1, 1_000_000)})
+    large.output(x + wide, "y")
+    tune(large.graph)
+    assert counts(large.graph)["broadcast_to"] == 1
+
+
+def test_the_pipeline_stops_after_a_named_pass() -> None:
+    assert counts(tuned("conv_bn_relu", until="remove_identities"))["batch_norm"] == 1
+    folded = tuned("conv_bn_relu", until="fold_batch_norm")
+    assert counts(folded)["batch_norm"] == 0
+    assert counts(folded)["relu"] == 1
+    assert counts(tuned("conv_bn_relu", until="fuse_epilogue"))["relu"] == 0
+    with pytest.raises(ArgumentError, match="'fuse_epilogue'"):
+        tune(make("gated").graph(), until="fuse_epilogues")
+
+
+def test_the_journal_says_what_happened_where() -> None:
+    model = make("conv_bn_relu")
+    conv, norm, relu = model.layers[1:]
+    records = [(one.rule, one.origin) for one in Session(model.graph()).journal.records]
+    assert ("fold_batch_norm", (norm.name,)) in records
+    assert ("fuse_epilogue", (relu.name,)) in records
+    assert any(conv.name in one.what for one in Session(model.graph()).journal.records)
