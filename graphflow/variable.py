@@ -14,6 +14,14 @@ from graphflow.errors import ArgumentError, ShapeError
 from graphflow.operand import Operand
 from graphflow.spec import TensorSpec, dtype_name, format_shape
 
+_assignments = 0
+
+
+def assignments() -> int:
+    """How many times any variable that runs do not change has been assigned: equal numbers, equal weights."""
+    return _assignments
+
+
 ROLES = ("weight", "statistic", "state", "seed")
 
 
@@ -99,8 +107,14 @@ class Variable(Operand):
                 f"received a value of shape {format_shape(array.shape)}."
             )
         self._value = array
-        self.version += 1
+        self._count()
         return self
+
+    def _count(self) -> None:
+        global _assignments
+        self.version += 1
+        if not self.changes_in_runs:
+            _assignments += 1
 
     def adopt(self, array: np.ndarray[Any, Any]) -> None:
         """As `assign`, for an array of the right shape and dtype that nobody else will change; it is not copied."""
@@ -108,7 +122,7 @@ class Variable(Operand):
             self.assign(array)
             return
         self._value = array
-        self.version += 1
+        self._count()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         return np.array(self._value, dtype=dtype)

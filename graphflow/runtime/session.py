@@ -23,6 +23,7 @@ from graphflow.runtime.plan import Plan, PlannedNode, make_plan
 from graphflow.runtime.storage import nbytes
 from graphflow.runtime.threads import get_num_threads
 from graphflow.spec import Shape, broadcast_shapes
+from graphflow.variable import assignments
 
 Array = np.ndarray[Any, Any]
 MOST_PLANS = 32
@@ -60,6 +61,7 @@ class Session:
         self._stateful = bool(self.graph.updates)
         self._bindings = Bindings()
         self._versions: tuple[int, ...] = ()
+        self._assignments = -1
         self._plans: OrderedDict[Any, Plan] = OrderedDict()
         self._contexts: dict[int, list[Any]] = {}
         self._lock = threading.RLock()
@@ -97,7 +99,8 @@ class Session:
             inputs = [inputs[name] for name in self.input_names]
         if len(inputs) != len(self.graph.inputs):
             names = ", ".join(self.input_names)
-            raise ArgumentError(f"The {len(self.graph.inputs)} inputs of this model are {names}; received {len(inputs)}.")
+            count = len(self.graph.inputs)
+            raise ArgumentError(f"The {count} inputs of this model are {names}; received {len(inputs)}.")
         return [
             as_input(given, value.spec, value.name) for given, value in zip(inputs, self.graph.inputs, strict=True)
         ]
@@ -128,22 +131,28 @@ class Session:
         from graphflow.runtime._executor import Context
 
         with self._lock:
-            versions = tuple(variable.version for variable in self._variables)
-            if versions != self._versions:
-                self._bindings.forget()
-                for contexts in self._contexts.values():
-                    contexts.clear()
-                self._versions = versions
+            if assignments() != self._assignments:
+                self._bind_anew()
             pool = self._contexts.get(id(plan))
             if pool:
                 return pool.pop()
-            bound = [self._bindings.array(key) for key in plan.bound]
-        return versions, Context(plan.program, bound)
+            bound = [plan.known[key] if key in plan.known else self._bindings.array(key) for key in plan.bound]
+            return self._versions, Context(plan.program, bound)
+
+    def _bind_anew(self) -> None:
+        """Forget what was computed from variables, if one of this graph has changed."""
+        self._assignments = assignments()
+        versions = tuple(variable.version for variable in self._variables)
+        if versions != self._versions:
+            self._bindings.forget()
+            for contexts in self._contexts.values():
+                contexts.clear()
+            self._versions = versions
 
     def _give_back(self, plan: Plan, context: Any) -> None:
         with self._lock:
             pool = self._contexts.get(id(plan))
-            if pool is not None and context[0] == self._versions:
+            if pool is not None and context[0] is self._versions:
                 pool.append(context)
 
     def _run(self, arrays: list[Array], out: Sequence[Array] | None) -> list[Array]:
