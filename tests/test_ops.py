@@ -35,6 +35,8 @@ NO_KERNEL: dict[str, str] = {
     **dict.fromkeys(("logical_and", "logical_or", "any", "all"), "logic on NumPy"),
     **dict.fromkeys(("sin", "cos", "log1p", "expm1", "floor", "ceil", "round", "sign"), "rare functions, on NumPy"),
     **dict.fromkeys(("floor_divide", "mod", "power", "prod", "argmax", "argmin"), "rare arithmetic, on NumPy"),
+    **dict.fromkeys(("cumsum", "cumprod", "one_hot"), "rare, on NumPy"),
+    "shape": "known when a plan is made",
     "matmul": "both operands change from run to run",
     "opaque": "a user's Python function",
     "random_uniform": "training only",

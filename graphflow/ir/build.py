@@ -48,6 +48,11 @@ class GraphTensor(Operand):
     def ndim(self) -> int:
         return len(self.value.spec.shape)
 
+    @property
+    def known(self) -> Any:
+        """What is known of its elements before a run; see `graphflow.ops.shape`."""
+        return self.value.known
+
     def __gf_apply__(self, op: OpDef, args: Sequence[Any], attrs: dict[str, Any]) -> Any:
         return self._builder.apply(op, args, attrs)
 
@@ -136,7 +141,5 @@ class GraphBuilder:
 
 
 def small_integers(value: Value | None) -> Any:
-    """The array of a small integer constant, for inference; else None."""
-    if value is None or value.kind != "constant" or value.payload.dtype.kind not in "iu" or value.payload.size > 64:
-        return None
-    return value.payload
+    """What is known of a small integer value before a run, for inference; else None."""
+    return None if value is None else value.known

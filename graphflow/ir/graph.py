@@ -14,6 +14,7 @@ from typing import Any
 
 from graphflow.errors import GraphError
 from graphflow.ops.registry import OpDef
+from graphflow.ops.shape import follow, known_of
 from graphflow.spec import TensorSpec
 from graphflow.variable import Variable
 
@@ -23,7 +24,7 @@ Origin = tuple[str, ...]
 class Value:
     """An edge of the graph."""
 
-    __slots__ = ("index", "kind", "name", "node", "payload", "spec", "uses")
+    __slots__ = ("index", "kind", "known", "name", "node", "payload", "spec", "uses")
 
     def __init__(
         self, spec: TensorSpec, kind: str, payload: Any = None, node: Node | None = None, index: int = 0
@@ -34,6 +35,7 @@ class Value:
         self.node = node
         self.index = index
         self.name = ""
+        self.known: Any = known_of(payload) if kind == "constant" else None
         self.uses: dict[Node, int] = {}
 
     @property
@@ -119,6 +121,9 @@ class Graph:
         """A new node with output values of the given specs."""
         node = Node(op, tuple(inputs), attrs, origin)
         node.outputs = tuple(Value(spec, "node", None, node, index) for index, spec in enumerate(specs))
+        known = follow(op, attrs, node.input_specs, specs, [None if value is None else value.known for value in inputs])
+        for made, one in zip(node.outputs, known, strict=False):
+            made.known = one
         for value in inputs:
             if value is not None:
                 value.uses[node] = value.uses.get(node, 0) + 1

@@ -9,6 +9,7 @@ from graphflow.errors import ArgumentTypeError
 from graphflow.operand import Operand
 from graphflow.ops.dispatch import infer, is_tracing
 from graphflow.ops.registry import Attrs, OpDef
+from graphflow.ops.shape import follow, known_of
 from graphflow.spec import Shape, TensorSpec, format_shape, spec_of
 
 if TYPE_CHECKING:
@@ -34,15 +35,17 @@ class KerasTensor(Operand):
         shape, _keras_shape: the static shape, None where a size is not known.
         dtype: the name of its data type.
         _keras_history: (layer, node_index, tensor_index) of the call that made it; None inside a layer's `call`.
+        known: what is known of a small integer tensor's elements; see `graphflow.ops.shape`.
     """
 
-    __slots__ = ("_keras_history", "_keras_mask", "name", "spec")
+    __slots__ = ("_keras_history", "_keras_mask", "known", "name", "spec")
 
     def __init__(self, spec: TensorSpec, name: str = "") -> None:
         self.spec = spec
         self.name = name
         self._keras_history: KerasHistory | None = None
         self._keras_mask: Any = None
+        self.known: Any = None
 
     @property
     def shape(self) -> Shape:
@@ -94,5 +97,9 @@ class KerasTensor(Operand):
 def infer_only(op: OpDef, args: Sequence[Any], attrs: Attrs) -> Any:
     """The interpreter of a layer's `call` while its model is described: specs, and nothing recorded."""
     specs = [None if arg is None else spec_of(arg) for arg in args]
-    outputs = tuple(KerasTensor(spec) for spec in infer(op, specs, attrs))
+    values = [known_of(arg) for arg in args]
+    outputs = tuple(KerasTensor(spec) for spec in infer(op, specs, attrs, values))
+    known = follow(op, attrs, specs, [tensor.spec for tensor in outputs], values)
+    for tensor, one in zip(outputs, known, strict=False):
+        tensor.known = one
     return outputs[0] if op.single else outputs

@@ -80,7 +80,7 @@ from graphflow.ops.elementwise import (
     where,
 )
 from graphflow.ops.linear import dense, dot, matmul
-from graphflow.ops.lookup import embedding
+from graphflow.ops.lookup import embedding, one_hot
 from graphflow.ops.normalization import batch_norm
 from graphflow.ops.numpy_names import register as _register
 from graphflow.ops.pooling import average_pool, max_pool
@@ -91,8 +91,11 @@ from graphflow.ops.reduction import (
     any,
     argmax,
     argmin,
+    cumprod,
+    cumsum,
     l2_normalize,
     log_softmax,
+    logsumexp,
     max,
     mean,
     min,
@@ -103,6 +106,7 @@ from graphflow.ops.reduction import (
     var,
 )
 from graphflow.ops.registry import OPS, OpDef
+from graphflow.ops.shape import shape
 
 swish = silu
 gather = take = embedding
@@ -128,6 +132,8 @@ __all__ = [
     "concatenate",
     "conv",
     "cos",
+    "cumprod",
+    "cumsum",
     "dense",
     "divide",
     "dot",
@@ -159,6 +165,7 @@ __all__ = [
     "logical_and",
     "logical_not",
     "logical_or",
+    "logsumexp",
     "lstm",
     "matmul",
     "max",
@@ -171,6 +178,7 @@ __all__ = [
     "multiply",
     "negative",
     "not_equal",
+    "one_hot",
     "ones_like",
     "opaque",
     "pad",
@@ -183,6 +191,7 @@ __all__ = [
     "round",
     "rsqrt",
     "selu",
+    "shape",
     "sigmoid",
     "sign",
     "silu",

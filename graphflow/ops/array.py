@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from graphflow.errors import ArgumentError, ShapeError
+from graphflow.operand import Operand
 from graphflow.ops.dispatch import apply
 from graphflow.ops.operands import as_axes, as_axis, as_operand, cast_to, dtype_of, promote, shape_of
 from graphflow.ops.registry import Array, Attrs, define
 from graphflow.spec import Shape, TensorSpec, broadcast_shapes, element_count, format_shape, merge_dimension
 
-VIEWS = ("reshape", "expand_dims", "squeeze", "flatten")
+VIEWS = ("reshape", "expand_dims", "squeeze", "flatten", "reshape_to")
 """Ops whose output is their input under another shape, in the same order."""
 
 
@@ -36,12 +37,18 @@ def _infer_reshape(attrs: Attrs, specs: Any, values: Any) -> tuple[TensorSpec, .
 RESHAPE = define("reshape", _infer_reshape, lambda attrs, x: x.reshape(attrs["shape"]))
 
 
-def reshape(x: Any, shape: Sequence[int]) -> Any:
+def reshape(x: Any, shape: Any) -> Any:
     """`x` with another shape of as many elements; one dimension may be -1.
+
+    `shape` may be a vector of integers that is computed, or hold scalar tensors, such as elements of `ops.shape(x)`.
 
     Raises:
         ShapeError: the sizes do not multiply to the same number.
     """
+    if isinstance(shape, Operand) or any(isinstance(size, Operand) for size in shape):
+        from graphflow.ops.shape import reshape_to
+
+        return reshape_to(x, shape)
     target = tuple(-1 if size is None else int(size) for size in shape)
     if sum(size == -1 for size in target) > 1 or any(size < -1 for size in target):
         raise ArgumentError(
@@ -184,7 +191,7 @@ def _infer_getitem(attrs: Attrs, specs: Any, values: Any) -> tuple[TensorSpec, .
 
 
 def _getitem_reference(attrs: Attrs, x: Array) -> Array:
-    return np.ascontiguousarray(x[tuple(key if isinstance(key, int) else slice(*key) for key in attrs["key"])])
+    return np.asarray(x[tuple(key if isinstance(key, int) else slice(*key) for key in attrs["key"])], order="C")
 
 
 GETITEM = define("getitem", _infer_getitem, _getitem_reference)
@@ -281,7 +288,7 @@ def _infer_broadcast(attrs: Attrs, specs: Any, values: Any) -> tuple[TensorSpec,
 
 
 BROADCAST_TO = define(
-    "broadcast_to", _infer_broadcast, lambda attrs, x: np.ascontiguousarray(np.broadcast_to(x, attrs["shape"]))
+    "broadcast_to", _infer_broadcast, lambda attrs, x: np.asarray(np.broadcast_to(x, attrs["shape"]), order="C")
 )
 
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from graphflow.errors import DataError, DTypeError
+from graphflow.errors import ArgumentError, DataError, DTypeError
 from graphflow.ops.dispatch import apply
 from graphflow.ops.operands import as_operand
 from graphflow.ops.registry import Array, Attrs, define
-from graphflow.spec import TensorSpec
+from graphflow.spec import TensorSpec, dtype_name
 
 
 def _infer_embedding(attrs: Attrs, specs: Any, values: Any) -> tuple[TensorSpec, ...]:
@@ -49,3 +49,26 @@ def embedding(indices: Any, table: Any) -> Any:
         DataError: at run time, an index that is not a whole number in [0, rows); the message names position and value.
     """
     return apply(EMBEDDING, (as_operand(indices), as_operand(table)), {})
+
+
+def _infer_one_hot(attrs: Attrs, specs: Any, values: Any) -> tuple[TensorSpec, ...]:
+    if not specs[0].dtype.startswith(("int", "uint")):
+        raise DTypeError(f"one_hot needs integers, received {specs[0].dtype}.")
+    return (TensorSpec((*specs[0].shape, attrs["size"]), attrs["dtype"]),)
+
+
+def _one_hot_reference(attrs: Attrs, indices: Array) -> Array:
+    return np.asarray(indices[..., None] == np.arange(attrs["size"]), attrs["dtype"])
+
+
+ONE_HOT = define("one_hot", _infer_one_hot, _one_hot_reference)
+
+
+def one_hot(indices: Any, num_classes: int, dtype: str = "float32") -> Any:
+    """Integers of any shape to rows of zeros with a one at their place: indices.shape + (num_classes,).
+
+    An index outside [0, num_classes) gives zeros alone.
+    """
+    if isinstance(num_classes, bool) or not isinstance(num_classes, (int, np.integer)) or num_classes < 0:
+        raise ArgumentError(f"num_classes must be a non-negative integer, received {num_classes!r}.")
+    return apply(ONE_HOT, (as_operand(indices),), {"size": int(num_classes), "dtype": dtype_name(dtype)})

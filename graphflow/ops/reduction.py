@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from graphflow.ops.activation import sqrt, square
+from graphflow.ops.activation import absolute, exp, log, sqrt, square
+from graphflow.ops.array import squeeze
 from graphflow.ops.dispatch import apply
-from graphflow.ops.elementwise import cast, divide, maximum, multiply, subtract
+from graphflow.ops.elementwise import add, cast, divide, less, maximum, multiply, subtract, where
 from graphflow.ops.operands import as_axes, as_axis, as_operand, dtype_of, floating, shape_of
 from graphflow.ops.registry import OPS, Array, Attrs, define
 from graphflow.spec import TensorSpec
@@ -94,6 +95,35 @@ def l2_normalize(x: Any, axis: Any = None, epsilon: float = 1e-12) -> Any:
     """x / sqrt(max(sum(x squared), epsilon)) over axes, as `K.l2_normalize`."""
     x = floating(x)
     return divide(x, sqrt(maximum(sum(multiply(x, x), axis, True), epsilon)))
+
+
+def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """log(sum(exp(x))) over axes, computed without overflow; -inf where all elements are."""
+    x = floating(x)
+    largest = max(x, axis, True)
+    largest = where(less(absolute(largest), np.inf), largest, 0.0)
+    total = add(log(sum(exp(subtract(x, largest)), axis, True)), largest)
+    return total if keepdims else squeeze(total, as_axes(axis, len(shape_of(x))))
+
+
+def _infer_same(attrs: Attrs, specs: Any, values: Any) -> tuple[TensorSpec, ...]:
+    return (specs[0],)
+
+
+CUMSUM = define("cumsum", _infer_same, lambda attrs, x: np.cumsum(x, attrs["axis"], dtype=x.dtype), tolerance=1e-5)
+CUMPROD = define("cumprod", _infer_same, lambda attrs, x: np.cumprod(x, attrs["axis"], dtype=x.dtype), tolerance=1e-5)
+
+
+def cumsum(x: Any, axis: int = 0) -> Any:
+    """The sum of each element and those before it along an axis."""
+    x = as_operand(x)
+    return apply(CUMSUM, (x,), {"axis": as_axis(axis, len(shape_of(x)))})
+
+
+def cumprod(x: Any, axis: int = 0) -> Any:
+    """The product of each element and those before it along an axis."""
+    x = as_operand(x)
+    return apply(CUMPROD, (x,), {"axis": as_axis(axis, len(shape_of(x)))})
 
 
 def _infer_arg(attrs: Attrs, specs: Any, values: Any) -> tuple[TensorSpec, ...]:

@@ -30,7 +30,7 @@ class OpDef:
     Args:
         name: its key everywhere.
         infer: from attributes, input specs (None for an input left out) and, where known, the values of small integer
-            inputs, to the output specs. It holds all validation.
+            inputs (NaN for an element that is not known yet), to the output specs. It holds all validation.
         reference: from attributes and arrays (None for an input left out) to an array, or a tuple when not `single`.
         single: whether there is exactly one output, returned bare.
         tolerance: how far a kernel may differ from the reference, relative to the largest absolute output.

@@ -14,17 +14,15 @@ from typing import Any
 
 import numpy as np
 
-from graphflow.errors import GraphflowError, ShapeError, located
-from graphflow.ir.build import small_integers
 from graphflow.ir.graph import Graph, Node, Value
 from graphflow.ir.stage import leaf_stage, stages
 from graphflow.kernels.isa import Isa
 from graphflow.kernels.layout import Call, KernelDef, Layout, Ref
 from graphflow.kernels.table import choose
 from graphflow.ops.array import VIEWS
-from graphflow.ops.dispatch import infer
 from graphflow.runtime.bindings import Bindings, Key
 from graphflow.runtime.memory import Lifetime, place
+from graphflow.runtime.shapes import Concrete
 from graphflow.runtime.storage import Storage, StorageMap, nbytes
 from graphflow.spec import Shape, TensorSpec
 from graphflow.variable import Variable
@@ -56,6 +54,7 @@ class Plan:
         nodes: what computes each node, in order.
         specs: the concrete spec of every value.
         outputs, updates: specs of what a run returns and of the states' successors.
+        known: what shapes alone decide, by the keys of bound arrays.
         copies: outputs that are another array under another name: (output, its value).
         bound: keys of the arrays that must be bound.
     """
@@ -64,6 +63,7 @@ class Plan:
         self.program: Any = None
         self.nodes: list[PlannedNode] = []
         self.specs: dict[Value, TensorSpec] = {}
+        self.known: dict[Key, Array] = {}
         self.results: list[TensorSpec] = []
         self.copies: list[tuple[int, Value]] = []
         self.bound: list[Key] = []
@@ -108,19 +108,9 @@ class _Planner:
     # 1
 
     def infer(self, input_shapes: Sequence[Shape]) -> None:
-        specs = self.plan.specs
-        for value, shape in zip(self.graph.inputs, input_shapes, strict=True):
-            specs[value] = value.spec.with_shape(shape)
-        for node in self.order:
-            given = [None if value is None else specs.get(value, value.spec) for value in node.inputs]
-            try:
-                found = infer(node.op, given, node.attrs, [small_integers(value) for value in node.inputs])
-            except GraphflowError as error:
-                raise located(error, f"while planning {node.place}") from None
-            for value, spec in zip(node.outputs, found, strict=True):
-                if not spec.is_static:
-                    raise ShapeError(f"The shape of an output of {node.place} is not known before the run: {spec}.")
-                specs[value] = spec
+        found = Concrete(self.graph, self.order, input_shapes)
+        self.plan.specs, self.order = found.specs, found.order
+        self.plan.known = {((value,), ""): array for value, array in found.known.items()}
 
     def _spec(self, value: Value) -> TensorSpec:
         return self.plan.specs.get(value, value.spec)
@@ -192,6 +182,8 @@ class _Planner:
         if value.kind == "variable" and value.payload.changes_in_runs:
             storage.external(value, "input", len(self.graph.inputs) + len(self.plan.states))
             self.plan.states.append(value.payload)
+        elif ((value,), "") in self.plan.known:
+            storage.external(value, "bound", ((value,), ""))
         else:
             storage.external(value, "bound", self.bindings.raw(value))
 

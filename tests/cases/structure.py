@@ -49,6 +49,16 @@ def movement() -> list[OpCase]:
         OpCase("flip", (x(2, 3, dtype="int64"),), {"axes": (1,)}),
         OpCase("split", (x(3, 7),), {"axis": 1, "sizes": (2, 4, 1)}),
         OpCase("split", (x(0, 4, 2),), {"axis": 2, "sizes": (1, 1)}),
+        OpCase("shape", (x(3, 4, 5, batch=False),)),
+        OpCase("shape", (x(batch=False),)),
+        OpCase("reshape_to", (x(3, 4, batch=False), w(1, dtype="int32", low=-1, high=0))),
+        OpCase("reshape_to", (x(0, 4, batch=False), w(1, dtype="int64", low=-1, high=0))),
+        OpCase("one_hot", (x(3, 4, dtype="int32", low=-1, high=6),), {"size": 5, "dtype": "float32"}),
+        OpCase("one_hot", (x(7, dtype="int64"),), {"size": 3, "dtype": "bool"}),
+        OpCase("cumsum", (x(3, 4, 5),), {"axis": 1}),
+        OpCase("cumsum", (x(3, 4, dtype="int32"),), {"axis": 0}),
+        OpCase("cumprod", (x(3, 4, 5),), {"axis": 2}),
+        OpCase("cumprod", (x(0, 4),), {"axis": 1}),
     ]
     keys: tuple[Any, ...] = (
         ((None, None, None), (1, 4, None)),
