@@ -78,6 +78,23 @@
     I(batch) I(steps) I(units) I(reverse) I(zero_output) I(block_m) \
     I(act) F(alpha) F(beta) F(gamma) I(gate) F(gate_alpha) F(gate_beta) F(gate_gamma)
 
+/* The recurrence h = act(z + h . u) over z (batch, steps, units) = x . W + b; the rest as for the LSTM.
+ * Items: batch rows, at most block_m of them in one call. Scratch: block_m * 2 * units floats. */
+#define GF_RNN_FIELDS(P, I, F) \
+    P(const float, z) P(const float, u) P(const float, h0) P(const uint8_t, mask) \
+    P(float, y) P(float, last) P(float, h) I(batch) I(steps) I(units) I(reverse) I(zero_output) I(block_m) \
+    GF_EPILOGUE_FIELDS(P, I, F)
+
+/* The recurrence of a GRU over z (batch, steps, 3 * units) = x . W + b, gates z, r, h; u is the packed recurrent matrix
+ * of the gates (units, 2 * units), uh that of the candidate (units, units); bias (3 * units) is added to the products
+ * with both, null: none. h = z * h + (1 - z) * c with c = act(z_c + r * (h . uh + bias)) when reset_after is set, else
+ * act(z_c + (r * h) . uh + bias). The rest as for the LSTM. Scratch: block_m * 5 * units floats. */
+#define GF_GRU_FIELDS(P, I, F) \
+    P(const float, z) P(const float, u) P(const float, uh) P(const float, bias) P(const float, h0) \
+    P(const uint8_t, mask) P(float, y) P(float, last) P(float, h) \
+    I(batch) I(steps) I(units) I(reverse) I(zero_output) I(reset_after) I(block_m) \
+    I(act) F(alpha) F(beta) F(gamma) I(gate) F(gate_alpha) F(gate_beta) F(gate_gamma)
+
 /* Windows over x (batch, in_d, in_h, in_w, channels); averages divide by the number of real elements; `kind` is one of
  * GF_POOLS. Items: batch * out_d * out_h output rows. */
 #define GF_POOL_FIELDS(P, I, F) \
@@ -121,6 +138,8 @@
     L(gemm_f32, GF_GEMM_FIELDS) \
     L(conv_f32, GF_CONV_FIELDS) \
     L(lstm_f32, GF_LSTM_FIELDS) \
+    L(rnn_f32, GF_RNN_FIELDS) \
+    L(gru_f32, GF_GRU_FIELDS) \
     L(pool_f32, GF_POOL_FIELDS) \
     L(reduce_f32, GF_REDUCE_FIELDS) \
     L(softmax_f32, GF_SOFTMAX_FIELDS) \

@@ -12,6 +12,7 @@
 #include "gemm.h"
 #include "conv.h"
 #include "recurrent.h"
+#include "recurrent_gru.h"
 
 #define GF_PASTE2(a, b) a##b
 #define GF_PASTE(a, b) GF_PASTE2(a, b)

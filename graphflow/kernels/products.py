@@ -1,4 +1,4 @@
-"""Kernels built on the row-GEMM: dense products, convolutions and the LSTM."""
+"""Kernels built on the row-GEMM: dense products and convolutions."""
 
 from __future__ import annotations
 
@@ -185,66 +185,7 @@ def _lay_conv(call: Call) -> Layout:
     return Layout([step], [pack])
 
 
-def _refuse_lstm(call: Call) -> str | None:
-    if not (call.known[1] and call.known[2]):
-        return "the weights are computed during the run"
-    return not_float32(call, 6)
-
-
-def _lay_lstm(call: Call) -> Layout:
-    x, recurrent = call.inputs[0], call.inputs[2]
-    assert x is not None and recurrent is not None
-    batch, steps, features = (int(size or 0) for size in x.shape)
-    units = int(recurrent.shape[0] or 0)
-    isa = call.isa
-    sequences = call.attrs["sequences"]
-    bias = None if call.inputs[3] is None else operand(3)
-    project = gemm_step(
-        operand(0),
-        Ref("packed", 0),
-        Ref("work", 0),
-        batch * steps,
-        4 * units,
-        features,
-        call,
-        {"bias": bias, "residual": None, **act_fields()},
-    )
-    block = max(1, min(256, -(-batch // call.threads)))
-    recur = Step(
-        leaf="lstm_f32",
-        fields={
-            "z": Ref("work", 0),
-            "u": Ref("packed", 1),
-            "h0": None if call.inputs[4] is None else operand(4),
-            "c0": None if call.inputs[5] is None else operand(5),
-            "mask": None if call.inputs[6] is None else operand(6),
-            "y": result() if sequences else None,
-            "last": None if sequences else result(),
-            "h": result(1),
-            "c": result(2),
-            "batch": batch,
-            "steps": steps,
-            "units": units,
-            "reverse": int(call.attrs["reverse"]),
-            "zero_output": int(call.attrs["zero_output"]),
-            "block_m": block,
-            **act_fields(call.attrs["activation"]),
-            **act_fields(call.attrs["gate"], "gate"),
-        },
-        items=batch,
-        nanoseconds=batch * steps * (8.0 * units * units / FLOPS_PER_NS[isa.name] + 2.0 * units),
-        limit=block,
-        scratch=4 * block * 8 * units,
-    )
-    packs = [
-        Pack(f"panels {isa.name}", (1,), lambda w: pack_panels(w, isa)),
-        Pack(f"panels {isa.name}", (2,), lambda w: pack_panels(w, isa)),
-    ]
-    return Layout([project, recur], packs, work=[4 * batch * steps * 4 * units])
-
-
 ROWS = (
     KernelDef("gemm_f32", "dense", "fma k", _refuse_weights, _lay_dense, EPILOGUES),
     KernelDef("conv_nhwc_f32", "conv", "fma k", _refuse_weights, _lay_conv, EPILOGUES),
-    KernelDef("lstm_f32", "lstm", "fma k, steps", _refuse_lstm, _lay_lstm),
 )

@@ -85,7 +85,7 @@ from graphflow.ops.normalization import batch_norm
 from graphflow.ops.numpy_names import register as _register
 from graphflow.ops.pooling import average_pool, max_pool
 from graphflow.ops.random import dropout
-from graphflow.ops.recurrent import lstm
+from graphflow.ops.recurrent import gru, lstm, simple_rnn
 from graphflow.ops.reduction import (
     all,
     any,
@@ -155,6 +155,7 @@ __all__ = [
     "getitem",
     "greater",
     "greater_equal",
+    "gru",
     "hard_sigmoid",
     "l2_normalize",
     "less",
@@ -195,6 +196,7 @@ __all__ = [
     "sigmoid",
     "sign",
     "silu",
+    "simple_rnn",
     "sin",
     "softmax",
     "softplus",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
+from typing import Any
 
 from cases.problem import OpCase, w, x
 
@@ -94,4 +95,50 @@ def recurrences() -> list[OpCase]:
             base,
         ),
     ]
+    return [*cases, *_gru(base), *_rnn({key: value for key, value in base.items() if key != "gate"})]
+
+
+def _gru(base: dict[str, Any]) -> list[OpCase]:
+    cases = []
+    for sequences, reverse, masked, after in product((False, True), repeat=4):
+        attrs = {**base, "sequences": sequences, "reverse": reverse, "zero_output": masked and reverse}
+        bias = w(2, 21) if after else w(21)
+        cases += [
+            OpCase(
+                "gru",
+                (x(5, 6, 3), w(3, 21), w(7, 21), bias, None, x(5, 6, dtype="bool") if masked else None),
+                {**attrs, "reset_after": after},
+                f"{sequences}{reverse}{masked}{after}",
+            )
+        ]
+    for after in (False, True):
+        attrs = {**base, "sequences": True, "reset_after": after}
+        hard = {**attrs, "activation": RELU, "gate": ("hard_sigmoid", 0.2, 0.5, 0.0)}
+        kind = {"dtype": "float64"}
+        cases += [
+            OpCase("gru", (x(3, 4, 2), w(2, 15), w(5, 15), None, x(3, 5), None), attrs, f"state{after}"),
+            OpCase("gru", (x(1, 1, 1), w(1, 3), w(1, 3), None, None, None), attrs, f"{after}"),
+            OpCase("gru", (x(0, 4, 2), w(2, 9), w(3, 9), None, None, None), attrs, f"{after}"),
+            OpCase("gru", (x(2, 0, 3), w(3, 6), w(2, 6), None, None, None), {**attrs, "sequences": False}, f"{after}"),
+            OpCase("gru", (x(2, 3, 4), w(4, 99), w(33, 99), None, None, None), hard, f"relu{after}"),
+            OpCase("gru", (x(2, 3, 2, **kind), w(2, 6, **kind), w(2, 6, **kind), None, None, None), attrs, f"{after}"),
+        ]
     return cases
+
+
+def _rnn(base: dict[str, Any]) -> list[OpCase]:
+    cases = []
+    for sequences, reverse, masked in product((False, True), repeat=3):
+        attrs = {**base, "sequences": sequences, "reverse": reverse, "zero_output": masked and reverse}
+        inputs = (x(5, 6, 3), w(3, 7), w(7, 7), w(7), None, x(5, 6, dtype="bool") if masked else None)
+        cases += [OpCase("rnn", inputs, attrs, f"{sequences}{reverse}{masked}")]
+    kind = {"dtype": "float64"}
+    return [
+        *cases,
+        OpCase("rnn", (x(3, 4, 2), w(2, 5), w(5, 5), None, x(3, 5), None), {**base, "sequences": True}, "state"),
+        OpCase("rnn", (x(1, 1, 1), w(1, 1), w(1, 1), w(1), None, None), base),
+        OpCase("rnn", (x(0, 4, 2), w(2, 3), w(3, 3), w(3), None, None), base),
+        OpCase("rnn", (x(2, 0, 3), w(3, 2), w(2, 2), w(2), None, None), base, "no_steps"),
+        OpCase("rnn", (x(2, 3, 4), w(4, 33), w(33, 33), w(33), None, None), {**base, "activation": RELU}, "relu"),
+        OpCase("rnn", (x(2, 3, 2, **kind), w(2, 2, **kind), w(2, 2, **kind), None, None, None), base),
+    ]
