@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
+from graphflow.epoch import EPOCH
 from graphflow.errors import ArgumentError, ArgumentTypeError, nearest
 
 
@@ -94,7 +95,9 @@ def knobs(**values: Any) -> Iterator[None]:
             kind = _ROWS[name].kind.__name__
             raise ArgumentTypeError(f"Knob {name!r} must be a {kind}, received {value!r}.")
     token = _overrides.set({**_overrides.get(), **values})
+    EPOCH[0] += 1
     try:
         yield
     finally:
         _overrides.reset(token)
+        EPOCH[0] += 1

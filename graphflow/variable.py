@@ -10,17 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from graphflow.epoch import EPOCH
 from graphflow.errors import ArgumentError, ShapeError
 from graphflow.operand import Operand
 from graphflow.spec import TensorSpec, dtype_name, format_shape
-
-_assignments = 0
-
-
-def assignments() -> int:
-    """How many times any variable that runs do not change has been assigned: equal numbers, equal weights."""
-    return _assignments
-
 
 ROLES = ("weight", "statistic", "state", "seed")
 
@@ -111,10 +104,9 @@ class Variable(Operand):
         return self
 
     def _count(self) -> None:
-        global _assignments
         self.version += 1
         if not self.changes_in_runs:
-            _assignments += 1
+            EPOCH[0] += 1
 
     def adopt(self, array: np.ndarray[Any, Any]) -> None:
         """As `assign`, for an array of the right shape and dtype that nobody else will change; it is not copied."""

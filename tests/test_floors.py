@@ -17,6 +17,7 @@ from graphflow.models.forwards import FORWARDS
 ROOT = Path(graphflow.__file__).parent
 
 FLOORS = {
+    "epoch": 0,
     "errors": 0,
     "knobs": 0,
     "config": 0,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from graphflow.epoch import EPOCH
 from graphflow.errors import ArgumentError
 from graphflow.knobs import get as knob
 
@@ -48,3 +49,4 @@ def set_num_threads(count: int | None) -> None:
     if count is not None and (not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= _MOST):
         raise ArgumentError(f"The number of threads must be an integer from 1 to {_MOST}, received {count!r}.")
     _chosen = count
+    EPOCH[0] += 1
