@@ -10,7 +10,7 @@ import numpy as np
 from graphflow.errors import ShapeError
 from graphflow.ops.dispatch import apply
 from graphflow.ops.registry import Array, Attrs, define
-from graphflow.spec import TensorSpec, broadcast_shapes, format_shape
+from graphflow.spec import TensorSpec, format_shape
 
 
 def _infer_opaque(attrs: Attrs, specs: Any, values: Any) -> tuple[TensorSpec, ...]:
@@ -33,7 +33,7 @@ def _opaque_reference(attrs: Attrs, *arrays: Array) -> tuple[Array, ...]:
     checked = []
     for value, spec in zip(results, outputs, strict=True):
         array = np.ascontiguousarray(np.asarray(value, dtype=spec.dtype))
-        if array.ndim != spec.rank or broadcast_shapes(array.shape, spec.shape) != array.shape:
+        if array.ndim != spec.rank or any(b not in (None, a) for a, b in zip(array.shape, spec.shape, strict=True)):
             raise ShapeError(
                 f"The function {attrs['name']!r} returned shape {format_shape(array.shape)}, "
                 f"{format_shape(spec.shape)} was declared."
