@@ -44,6 +44,12 @@
 
 #define GF_INDEX_KINDS(A) A(int32) A(int64) A(float32)
 
+#define GF_TYPES(A) A(float32) A(int32) A(int64) A(bool)
+
+/* `neither` is true where both operands are false; with one operand twice it is "not". */
+#define GF_COMPARISONS(A) \
+    A(equal) A(not_equal) A(less) A(less_equal) A(greater) A(greater_equal) A(logical_and) A(logical_or) A(neither)
+
 #define GF_EPILOGUE_FIELDS(P, I, F) I(act) F(alpha) F(beta) F(gamma)
 
 /* y[m, n] = act(x[m, k] . w[k, n] + bias[n] + residual[m, n]). w is packed in panels (see gemm.h).
@@ -134,6 +140,43 @@
 #define GF_TRANSPOSE_FIELDS(P, I, F) \
     P(const char, x) P(char, y) I(itemsize) I(n0) I(n1) I(n2) I(n3) I(n4) I(n5) I(s0) I(s1) I(s2) I(s3) I(s4) I(s5)
 
+/* y[m, n] = act(a[m, k] . b[k, n] + bias[n]) for each place in a batch of four dimensions; neither operand is packed,
+ * bias may be null. a has rows lda apart whose elements are consecutive, b element (k, n) lies at k * sk + n * sn, y has
+ * rows ldy apart; a0..a3, b0..b3, y0..y3 are the steps of the batch's dimensions. Items: n0 * n1 * n2 * n3 x
+ * ceil(n / block_n) column blocks x ceil(m / block_m) row blocks, row blocks innermost. Scratch: k * block_n floats, block_n a multiple of tile_n. */
+#define GF_MATMUL_FIELDS(P, I, F) \
+    P(const float, a) P(const float, b) P(const float, bias) P(float, y) \
+    I(n0) I(n1) I(n2) I(n3) I(a0) I(a1) I(a2) I(a3) I(b0) I(b1) I(b2) I(b3) I(y0) I(y1) I(y2) I(y3) \
+    I(m) I(n) I(k) I(lda) I(sk) I(sn) I(ldy) I(block_m) I(block_n) GF_EPILOGUE_FIELDS(P, I, F)
+
+/* y = (x - mean) / sqrt(variance + epsilon) * scale + shift over rows of n; scale, shift (n) may be null. rms: the mean
+ * is not taken off (the variance is still that about the mean, as Keras 3 has it). Items: rows. */
+#define GF_LAYER_NORM_FIELDS(P, I, F) \
+    P(const float, x) P(const float, scale) P(const float, shift) P(float, y) I(rows) I(n) I(rms) F(epsilon)
+
+/* x (batch, pixels, channels): each of `groups` runs of channels is normalised over its pixels and channels, then
+ * scaled and shifted per channel. Items: batch x ceil(groups / block). Scratch: 3 * block * channels / groups floats. */
+#define GF_GROUP_NORM_FIELDS(P, I, F) \
+    P(const float, x) P(const float, scale) P(const float, shift) P(float, y) \
+    I(batch) I(pixels) I(channels) I(groups) I(block) F(epsilon)
+
+/* y (bytes 0 and 1) = a op b over a shape of four dimensions, both of GF_TYPES `type`; `kind` is one of GF_COMPARISONS.
+ * Items: n0 * n1 * n2. */
+#define GF_COMPARE_FIELDS(P, I, F) \
+    P(const void, a) P(const void, b) P(uint8_t, y) I(n0) I(n1) I(n2) I(n3) \
+    I(a0) I(a1) I(a2) I(a3) I(b0) I(b1) I(b2) I(b3) I(type) I(kind)
+
+/* y = c ? a : b over a shape of four dimensions. Items: n0 * n1 * n2. y may be a or b where their strides are y's. */
+#define GF_WHERE_FIELDS(P, I, F) \
+    P(const uint8_t, c) P(const float, a) P(const float, b) P(float, y) I(n0) I(n1) I(n2) I(n3) \
+    I(c0) I(c1) I(c2) I(c3) I(a0) I(a1) I(a2) I(a3) I(b0) I(b1) I(b2) I(b3)
+
+/* y = x in another of GF_TYPES: `to` is float32 or bool (whether x is not 0). Items: elements. */
+#define GF_CAST_FIELDS(P, I, F) P(const void, x) P(void, y) I(from) I(to)
+
+/* x (outer, middle, inner) of bools to y (outer, inner): whether any, or `all`, of the middle hold. Items: outer. */
+#define GF_HOLD_FIELDS(P, I, F) P(const uint8_t, x) P(uint8_t, y) I(outer) I(middle) I(inner) I(all)
+
 #define GF_LEAVES(L) \
     L(gemm_f32, GF_GEMM_FIELDS) \
     L(conv_f32, GF_CONV_FIELDS) \
@@ -148,7 +191,14 @@
     L(binary_f32, GF_BINARY_FIELDS) \
     L(affine_f32, GF_AFFINE_FIELDS) \
     L(copy, GF_COPY_FIELDS) \
-    L(transpose, GF_TRANSPOSE_FIELDS)
+    L(transpose, GF_TRANSPOSE_FIELDS) \
+    L(matmul_f32, GF_MATMUL_FIELDS) \
+    L(layer_norm_f32, GF_LAYER_NORM_FIELDS) \
+    L(group_norm_f32, GF_GROUP_NORM_FIELDS) \
+    L(compare, GF_COMPARE_FIELDS) \
+    L(where_f32, GF_WHERE_FIELDS) \
+    L(cast, GF_CAST_FIELDS) \
+    L(hold, GF_HOLD_FIELDS)
 
 #define GF_POINTER_MEMBER(type, name) type *name;
 #define GF_INTEGER_MEMBER(name) int64_t name;
@@ -162,10 +212,14 @@ GF_LEAVES(GF_ARGS_STRUCT)
 #define GF_ENUM_REDUCE(name) GF_REDUCE_##name,
 #define GF_ENUM_POOL(name) GF_POOL_##name,
 #define GF_ENUM_INDEX(name) GF_INDEX_##name,
+#define GF_ENUM_TYPE(name) GF_TYPE_##name,
+#define GF_ENUM_COMPARE(name) GF_COMPARE_##name,
 enum { GF_ACTIVATIONS(GF_ENUM_ACT) };
 enum { GF_BINARIES(GF_ENUM_BINARY) };
 enum { GF_REDUCTIONS(GF_ENUM_REDUCE) };
 enum { GF_POOLS(GF_ENUM_POOL) };
 enum { GF_INDEX_KINDS(GF_ENUM_INDEX) };
+enum { GF_TYPES(GF_ENUM_TYPE) };
+enum { GF_COMPARISONS(GF_ENUM_COMPARE) };
 
 #endif

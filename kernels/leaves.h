@@ -13,6 +13,9 @@
 #include "conv.h"
 #include "recurrent.h"
 #include "recurrent_gru.h"
+#include "matmul.h"
+#include "norm.h"
+#include "logic.h"
 
 #define GF_PASTE2(a, b) a##b
 #define GF_PASTE(a, b) GF_PASTE2(a, b)

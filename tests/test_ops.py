@@ -30,16 +30,12 @@ NO_KERNEL: dict[str, str] = {
     **dict.fromkeys(
         ("getitem", "split", "pad", "broadcast_to", "tile", "repeat", "flip", "full_like"), "moved by NumPy"
     ),
-    **dict.fromkeys(("cast", "where", "logical_not"), "converted and selected by NumPy"),
-    **dict.fromkeys(("equal", "not_equal", "less", "less_equal", "greater", "greater_equal"), "compared by NumPy"),
-    **dict.fromkeys(("logical_and", "logical_or", "any", "all"), "logic on NumPy"),
     **dict.fromkeys(("sin", "cos", "log1p", "expm1", "floor", "ceil", "round", "sign"), "rare functions, on NumPy"),
     **dict.fromkeys(("floor_divide", "mod", "power", "prod", "argmax", "argmin"), "rare arithmetic, on NumPy"),
     **dict.fromkeys(("cumsum", "cumprod", "one_hot"), "rare, on NumPy"),
     "shape": "known when a plan is made",
-    "matmul": "both operands change from run to run",
     "opaque": "a user's Python function",
-    "random_uniform": "training only",
+    **dict.fromkeys(("random_uniform", "random_normal"), "training only"),
 }
 """Ops that run on their reference, and why."""
 
@@ -160,7 +156,7 @@ SPLITTABLE = [
     and next(one.shape[0] for one in case.inputs if one and not one.known) > 1
     and 0 not in case.attrs.get("axes", ())
     and case.attrs.get("axis") != 0
-    and case.op != "random_uniform"
+    and case.op not in ("random_uniform", "random_normal")
     and all(array.size for array in computed(case))
 ]
 

@@ -44,7 +44,7 @@ def _lay_unary(name: str) -> Any:
     return lay
 
 
-def _collapse(shape: Any, *operands: Any) -> tuple[list[int], list[list[int]]] | None:
+def collapse(shape: Any, *operands: Any) -> tuple[list[int], list[list[int]]] | None:
     """The output shape and operand strides (elements, 0 where repeated) in at most four dimensions, or None."""
     sizes: list[int] = []
     strides: list[list[int]] = [[] for _ in operands]
@@ -77,7 +77,7 @@ def _collapse(shape: Any, *operands: Any) -> tuple[list[int], list[list[int]]] |
 def _refuse_binary(call: Call) -> str | None:
     first, second = call.inputs
     assert first is not None and second is not None
-    if _collapse(call.outputs[0].shape, first.shape, second.shape) is None:
+    if collapse(call.outputs[0].shape, first.shape, second.shape) is None:
         return "broadcast over more than four separate dimensions"
     return not_float32(call)
 
@@ -87,7 +87,7 @@ def _lay_binary(kind: int) -> Any:
         first, second = call.inputs
         assert first is not None and second is not None
         shape = call.outputs[0].shape
-        collapsed = _collapse(shape, first.shape, second.shape)
+        collapsed = collapse(shape, first.shape, second.shape)
         assert collapsed is not None
         sizes, (a, b) = collapsed
         block = min(max(sizes[3], 1), 8192)
@@ -257,7 +257,7 @@ def _lay_concatenate(call: Call) -> Layout:
     return Layout(steps)
 
 
-def _transposed(shape: Any, axes: Any, size: int) -> tuple[list[int], list[int]]:
+def transposed(shape: Any, axes: Any, size: int) -> tuple[list[int], list[int]]:
     """The output's sizes and the input's strides (bytes) along them, neighbours that stay together joined."""
     steps = [0] * len(shape)
     step = size
@@ -281,7 +281,7 @@ def _transposed(shape: Any, axes: Any, size: int) -> tuple[list[int], list[int]]
 def _refuse_transpose(call: Call) -> str | None:
     x = call.inputs[0]
     assert x is not None
-    sizes, _ = _transposed(x.shape, call.attrs["axes"], 1)
+    sizes, _ = transposed(x.shape, call.attrs["axes"], 1)
     return None if len(sizes) <= 6 else "more than six separate dimensions"
 
 
@@ -289,7 +289,7 @@ def _lay_transpose(call: Call) -> Layout:
     x = call.inputs[0]
     assert x is not None
     size = np.dtype(x.dtype).itemsize
-    sizes, strides = _transposed(x.shape, call.attrs["axes"], size)
+    sizes, strides = transposed(x.shape, call.attrs["axes"], size)
     gap = 6 - len(sizes)
     sizes, strides = [1] * gap + sizes, [0] * gap + strides
     fields: dict[str, Any] = {"x": operand(0), "y": result(), "itemsize": size}

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from graphflow.kernels import elementwise, products, recurrent
+from graphflow.kernels import attention, elementwise, logic, normalization, products, recurrent
 from graphflow.kernels.layout import Call, KernelDef
 
-KERNELS: tuple[KernelDef, ...] = (*products.ROWS, *recurrent.ROWS, *elementwise.ROWS)
+KERNELS: tuple[KernelDef, ...] = (
+    *products.ROWS,
+    *recurrent.ROWS,
+    *elementwise.ROWS,
+    *attention.ROWS,
+    *normalization.ROWS,
+    *logic.ROWS,
+)
 
 _BY_OP: dict[str, list[KernelDef]] = {}
 for _row in KERNELS:

@@ -49,6 +49,7 @@ from graphflow.ops.array import (
 )
 from graphflow.ops.control import opaque
 from graphflow.ops.conv import conv
+from graphflow.ops.einsum import einsum
 from graphflow.ops.elementwise import (
     add,
     cast,
@@ -81,10 +82,10 @@ from graphflow.ops.elementwise import (
 )
 from graphflow.ops.linear import dense, dot, matmul
 from graphflow.ops.lookup import embedding, one_hot
-from graphflow.ops.normalization import batch_norm
+from graphflow.ops.normalization import batch_norm, group_norm, layer_norm
 from graphflow.ops.numpy_names import register as _register
 from graphflow.ops.pooling import average_pool, max_pool
-from graphflow.ops.random import dropout
+from graphflow.ops.random import dropout, random_normal, random_uniform
 from graphflow.ops.recurrent import gru, lstm, simple_rnn
 from graphflow.ops.reduction import (
     all,
@@ -138,6 +139,7 @@ __all__ = [
     "divide",
     "dot",
     "dropout",
+    "einsum",
     "elu",
     "embedding",
     "equal",
@@ -155,9 +157,11 @@ __all__ = [
     "getitem",
     "greater",
     "greater_equal",
+    "group_norm",
     "gru",
     "hard_sigmoid",
     "l2_normalize",
+    "layer_norm",
     "less",
     "less_equal",
     "log",
@@ -185,6 +189,8 @@ __all__ = [
     "pad",
     "power",
     "prod",
+    "random_normal",
+    "random_uniform",
     "reciprocal",
     "relu",
     "repeat",

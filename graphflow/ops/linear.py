@@ -86,10 +86,14 @@ def _matmul_flops(attrs: Attrs, inputs: Any, outputs: Any) -> int:
     return int(2 * inputs[0].shape[-1] * math.prod(outputs[0].shape))
 
 
+def _matmul_reference(attrs: Attrs, a: Array, b: Array) -> Array:
+    return compute(attrs.get("activation", LINEAR), np.einsum("...mk,...kn->...mn", a, b))
+
+
 MATMUL = define(
     "matmul",
     _infer_matmul,
-    lambda attrs, a, b: np.einsum("...mk,...kn->...mn", a, b),
+    _matmul_reference,
     tolerance=2e-5,
     flops=_matmul_flops,
 )
@@ -120,6 +124,7 @@ def dot(x: Any, y: Any) -> Any:
         ShapeError: sizes that do not fit.
     """
     from graphflow.ops.array import reshape, transpose
+    from graphflow.ops.shape import sizes
 
     x, y = pair(x, y)
     x_shape, y_shape = shape_of(x), shape_of(y)
@@ -129,6 +134,7 @@ def dot(x: Any, y: Any) -> Any:
     order = (rank - 2, *range(rank - 2), rank - 1)
     flat = reshape(transpose(y, order), (y_shape[-2] if y_shape[-2] is not None else -1, -1))
     out = dense(x, flat)
-    tail = [-1 if size is None else size for size in (*y_shape[:-2], y_shape[-1])]
-    head = [-1 if size is None else size for size in x_shape[:-1]]
-    return reshape(out, (*head, *tail))
+    left = (*x_shape[:-1], *y_shape[:-2], y_shape[-1])
+    if left.count(None) < 2:
+        return reshape(out, [-1 if size is None else size for size in left])
+    return reshape(out, (*sizes(x)[:-1], *sizes(y)[:-2], sizes(y)[-1]))

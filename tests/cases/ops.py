@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cases import elementwise, rows, structure, windows
+from cases import attention, elementwise, rows, structure, windows
 from cases.problem import OpCase
 
 CASES: list[OpCase] = [
@@ -14,4 +14,8 @@ CASES: list[OpCase] = [
     *windows.convolutions(),
     *rows.normalizations(),
     *rows.recurrences(),
+    *attention.equations(),
+    *attention.products(),
+    *attention.own_statistics(),
+    *attention.masks(),
 ]
