@@ -6,7 +6,18 @@ from typing import TYPE_CHECKING, Any
 from graphflow.knobs import knobs
 
 if TYPE_CHECKING:
-    from graphflow import activations, config, constraints, initializers, inspect, layers, models, ops, regularizers
+    from graphflow import (
+        activations,
+        backend,
+        config,
+        constraints,
+        initializers,
+        inspect,
+        layers,
+        models,
+        ops,
+        regularizers,
+    )
     from graphflow.formats import load_model
     from graphflow.layers import Input
     from graphflow.models import Model, Sequential
@@ -25,6 +36,7 @@ _LAZY: dict[str, str] = {
 }
 _MODULES = (
     "activations",
+    "backend",
     "config",
     "constraints",
     "initializers",
@@ -42,6 +54,7 @@ __all__ = [
     "Session",
     "__version__",
     "activations",
+    "backend",
     "config",
     "constraints",
     "get_num_threads",

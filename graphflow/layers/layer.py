@@ -51,6 +51,11 @@ def training_mode(value: bool) -> Iterator[None]:
         _training.reset(token)
 
 
+def is_training() -> bool:
+    """What layers called with `training=None` take it to be."""
+    return _training.get()
+
+
 @contextmanager
 def deferred_weights() -> Iterator[None]:
     """Weights made inside hold nothing yet and take no memory: a file's values will be put in."""

@@ -48,6 +48,7 @@ from graphflow.ops.array import (
     zeros_like,
 )
 from graphflow.ops.control import opaque
+from graphflow.ops.batch_dot import batch_dot
 from graphflow.ops.conv import conv
 from graphflow.ops.einsum import einsum
 from graphflow.ops.elementwise import (
@@ -125,6 +126,7 @@ __all__ = [
     "argmax",
     "argmin",
     "average_pool",
+    "batch_dot",
     "batch_norm",
     "broadcast_to",
     "cast",
