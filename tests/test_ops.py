@@ -35,6 +35,7 @@ NO_KERNEL: dict[str, str] = {
     **dict.fromkeys(("cumsum", "cumprod", "one_hot"), "rare, on NumPy"),
     "shape": "known when a plan is made",
     "opaque": "a user's Python function",
+    "scan": "its body has a plan of its own",
     **dict.fromkeys(("random_uniform", "random_normal"), "training only"),
 }
 """Ops that run on their reference, and why."""

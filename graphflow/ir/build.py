@@ -109,6 +109,21 @@ class GraphBuilder:
         finally:
             self._origin = before
 
+    @property
+    def origin(self) -> Origin:
+        """Where nodes that are added now come from."""
+        return self._origin
+
+    @contextmanager
+    def within(self, origin: Origin) -> Iterator[None]:
+        """Nodes added inside come from `origin`."""
+        before = self._origin
+        self._origin = origin
+        try:
+            yield
+        finally:
+            self._origin = before
+
     @contextmanager
     def tracing(self) -> Iterator[None]:
         """Ops on variables alone become nodes, too."""

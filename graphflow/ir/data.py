@@ -3,13 +3,15 @@
     {"name", "inputs": [[spec, name]], "variables": [...], "constants": [array],
      "nodes": [[op, [operand], attrs, origin]], "outputs": [[operand, name]], "updates": [[variable, operand]]}
 
-An operand is None or a pair: ("input" | "variable" | "constant", position), or (node, output).
+An operand is None or a pair: ("input" | "variable" | "constant", position), or (node, output). The body of a control
+operation is {"body": the same again}.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from graphflow.ir.body import Body
 from graphflow.ir.build import small_integers
 from graphflow.ir.graph import Graph, Value
 from graphflow.ops.dispatch import infer
@@ -35,7 +37,7 @@ def to_data(graph: Graph) -> dict[str, Any]:
 
     nodes = []
     for number, node in enumerate(graph.ordered()):
-        nodes.append([node.op.name, [operand(value) for value in node.inputs], node.attrs, node.origin])
+        nodes.append([node.op.name, [operand(value) for value in node.inputs], _plain(node.attrs), node.origin])
         for value in node.outputs:
             places[value] = (number, value.index)
     return {
@@ -47,6 +49,14 @@ def to_data(graph: Graph) -> dict[str, Any]:
         "constants": constants,
         "variables": variables,
     }
+
+
+def _plain(attrs: dict[str, Any]) -> dict[str, Any]:
+    return {key: {"body": to_data(value.graph)} if isinstance(value, Body) else value for key, value in attrs.items()}
+
+
+def _whole(value: Any) -> Any:
+    return Body(from_data(value["body"])) if isinstance(value, dict) and value.keys() == {"body"} else value
 
 
 def from_data(data: dict[str, Any]) -> Graph:
@@ -65,11 +75,12 @@ def from_data(data: dict[str, Any]) -> Graph:
     def value(operand: Any) -> Value | None:
         return None if operand is None else leaves[operand[0]][operand[1]]
 
-    for number, (name, operands, attrs, origin) in enumerate(data["nodes"]):
+    for number, (name, operands, plain, origin) in enumerate(data["nodes"]):
+        attrs = {key: _whole(given) for key, given in plain.items()}
         inputs = [value(operand) for operand in operands]
         specs = [None if one is None else one.spec for one in inputs]
         outputs = infer(OPS[name], specs, attrs, [small_integers(one) for one in inputs])
-        leaves[number] = list(graph.add(OPS[name], inputs, dict(attrs), outputs, tuple(origin)).outputs)
+        leaves[number] = list(graph.add(OPS[name], inputs, attrs, outputs, tuple(origin)).outputs)
     for operand, name in data["outputs"]:
         graph.add_output(leaves[operand[0]][operand[1]], name)
     graph.updates = [(variable, leaves[operand[0]][operand[1]]) for variable, operand in data["updates"]]

@@ -108,6 +108,7 @@ from graphflow.ops.reduction import (
     var,
 )
 from graphflow.ops.registry import OPS, OpDef
+from graphflow.ops.scan import scan
 from graphflow.ops.shape import shape
 
 swish = silu
@@ -199,6 +200,7 @@ __all__ = [
     "reshape",
     "round",
     "rsqrt",
+    "scan",
     "selu",
     "shape",
     "sigmoid",

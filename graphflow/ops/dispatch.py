@@ -4,7 +4,8 @@
     graph values        add a node                  while a model is lowered, or a file is read
     arrays              compute                     with the installed evaluator
 
-The first argument with `__gf_apply__` decides. Variables have none: they belong to whatever is being traced, and are
+While the body of a control operation is traced, its builder answers for every tensor and variable, its own or not.
+Otherwise the first argument with `__gf_apply__` decides. Variables have none: they belong to whatever is being traced, and are
 plain arrays when nothing is.
 """
 
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from graphflow.errors import GraphflowError, located
+from graphflow.operand import Operand
 from graphflow.ops.registry import Attrs, OpDef
 from graphflow.spec import TensorSpec, spec_of
 from graphflow.variable import Variable
@@ -25,16 +27,18 @@ from graphflow.variable import Variable
 Interpreter = Callable[[OpDef, Sequence[Any], Attrs], Any]
 
 _tracer: ContextVar[Interpreter | None] = ContextVar("graphflow_tracer", default=None)
+_body: ContextVar[Interpreter | None] = ContextVar("graphflow_body", default=None)
 
 
 @contextmanager
-def tracing(interpreter: Interpreter | None) -> Iterator[None]:
-    """Let `interpreter` answer ops whose arguments are variables alone."""
-    token = _tracer.set(interpreter)
+def tracing(interpreter: Interpreter | None, body: bool = False) -> Iterator[None]:
+    """Let `interpreter` answer ops whose arguments are variables alone; with `body`, all that are not only arrays."""
+    token, outer = _tracer.set(interpreter), _body.set(interpreter if body else None)
     try:
         yield
     finally:
         _tracer.reset(token)
+        _body.reset(outer)
 
 
 def is_tracing() -> bool:
@@ -72,6 +76,9 @@ def apply(op: OpDef, args: Sequence[Any], attrs: Attrs) -> Any:
     Returns:
         One tensor, or a tuple when the op has several outputs, of the kind of the operands.
     """
+    body = _body.get()
+    if body is not None and any(isinstance(arg, Operand) for arg in args):
+        return body(op, args, attrs)
     variables = False
     for arg in args:
         answer = getattr(arg, "__gf_apply__", None)

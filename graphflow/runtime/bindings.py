@@ -19,6 +19,7 @@ class Bindings:
     def __init__(self) -> None:
         self._arrays: dict[Key, Array] = {}
         self._makers: dict[Key, Any] = {}
+        self.bodies: dict[Any, Any] = {}
 
     def raw(self, value: Value) -> Key:
         """The key of a value's own array."""

@@ -22,6 +22,7 @@ from graphflow.kernels.table import choose
 from graphflow.ops.array import VIEWS
 from graphflow.runtime.bindings import Bindings, Key
 from graphflow.runtime.memory import Lifetime, place
+from graphflow.runtime.scan import BodyPlan
 from graphflow.runtime.shapes import Concrete
 from graphflow.runtime.storage import Storage, StorageMap, nbytes
 from graphflow.spec import Shape, TensorSpec
@@ -35,7 +36,7 @@ PARALLEL_FROM_NS = 20_000.0
 class PlannedNode:
     """One node of a plan: what computes it, and where its tensors are."""
 
-    __slots__ = ("first_step", "kernel", "layout", "node", "reason", "specs", "work")
+    __slots__ = ("body", "first_step", "kernel", "layout", "node", "reason", "specs", "work")
 
     def __init__(self, node: Node, kernel: KernelDef | None, layout: Layout | None, reason: str) -> None:
         self.node = node
@@ -44,6 +45,7 @@ class PlannedNode:
         self.reason = reason
         self.work: list[Storage] = []
         self.first_step = 0
+        self.body: Any = None
 
 
 class Plan:
@@ -133,7 +135,11 @@ class _Planner:
                 )
                 kernel, reason = choose(node.op.name, call)
                 layout = None if kernel is None else kernel.lay(call)
-            self.plan.nodes.append(PlannedNode(node, kernel, layout, reason))
+            planned = PlannedNode(node, kernel, layout, reason)
+            if "body" in node.attrs and self.isa is not None:
+                given = [self._spec(value) for value in node.inputs if value is not None]
+                planned.body = BodyPlan(node, given, self.bindings, self.isa, self.threads)
+            self.plan.nodes.append(planned)
 
     def _stage(self, value: Value) -> str:
         return self.stage.get(value) or leaf_stage(value)

@@ -21,6 +21,7 @@ from graphflow.passes import tune
 from graphflow.runtime.bindings import Bindings
 from graphflow.runtime.feed import as_input, check_names
 from graphflow.runtime.plan import Plan, PlannedNode, make_plan
+from graphflow.runtime.scan import BodyPlan
 from graphflow.runtime.storage import nbytes
 from graphflow.runtime.threads import get_num_threads
 from graphflow.spec import Shape, broadcast_shapes
@@ -169,7 +170,7 @@ class Session:
         views = _Views(plan, context, bases, self._bindings)
         failed = context.run(bases, views.run_node)
         if failed is not None:
-            raise self._failure(plan, *failed)
+            raise _failure(plan, *failed)
         for index, value in plan.copies:
             np.copyto(results[index], views.array(value))
         self._give_back(plan, context)
@@ -190,16 +191,6 @@ class Session:
             if EPOCH[0] == self._epoch and id(plan) in self._contexts:
                 self._fast.remember(self._contexts[id(plan)], arrays, results)
 
-    def _failure(self, plan: Plan, step: int, code: int, row: int, value: int) -> GraphflowError:
-        planned = max((one for one in plan.nodes if one.first_step <= step), key=lambda one: one.first_step)
-        node = planned.node
-        table = node.inputs[1]
-        size = plan.specs.get(table, table.spec).shape[0] if table is not None else 0
-        error = index_error(row, value, int(size or 0))
-        if code == 2:
-            error = DataError(f"The index at flat position {row} is not a whole number.")
-        return located(error, node.place)
-
     @property
     def arena_bytes(self) -> dict[tuple[Shape, ...], int]:
         """The size of the arena of each plan, by input shapes."""
@@ -211,6 +202,17 @@ class Session:
             self._plans.clear()
             self._contexts.clear()
             self._bindings.forget()
+
+
+def _failure(plan: Plan, step: int, code: int, row: int, value: int) -> GraphflowError:
+    planned = max((one for one in plan.nodes if one.first_step <= step), key=lambda one: one.first_step)
+    node = planned.node
+    table = node.inputs[1]
+    size = plan.specs.get(table, table.spec).shape[0] if table is not None else 0
+    error = index_error(row, value, int(size or 0))
+    if code == 2:
+        error = DataError(f"The index at flat position {row} is not a whole number.")
+    return located(error, node.place)
 
 
 def _checked_out(out: Sequence[Array] | None, plan: Plan, names: Sequence[str]) -> list[Array]:
@@ -238,7 +240,35 @@ class _Views:
         self._plan = plan
         self._context = context
         self._bases = bases
+        self._bindings = bindings
         self._arena: Array | None = None
+
+    @property
+    def context(self) -> Any:
+        return self._context
+
+    def inside(self, body: BodyPlan) -> _Views:
+        """The views of a body's runs inside this one."""
+        from graphflow.runtime._executor import Context
+
+        plan, versions = body.plan, self._context.versions
+        try:
+            context = body.pool.pop()
+        except IndexError:
+            context = None
+        if context is None or context.versions is not versions:
+            bound = [plan.known[key] if key in plan.known else self._bindings.array(key) for key in plan.bound]
+            context = Context(plan.program, bound, versions)
+        return _Views(plan, context, [], self._bindings)
+
+    def run(self, bases: list[Array]) -> None:
+        """Run a body's plan once, on these arrays."""
+        self._bases = bases
+        failed = self._context.run(bases, self.run_node)
+        if failed is not None:
+            raise _failure(self._plan, *failed)
+        for index, value in self._plan.copies:
+            np.copyto(bases[len(bases) - len(self._plan.results) + index], self.array(value))
 
     def array(self, value: Value) -> Array:
         plan = self._plan
@@ -262,6 +292,9 @@ class _Views:
         node = planned.node
         inputs = [None if value is None else self.array(value) for value in node.inputs]
         try:
+            if planned.body is not None:
+                planned.body.run(inputs, [self.array(value) for value in node.outputs], self)
+                return
             outputs = node.op.run_reference(node.attrs, inputs)
         except GraphflowError as error:
             raise located(error, node.place) from None

@@ -14,6 +14,7 @@ CASES: list[OpCase] = [
     *windows.convolutions(),
     *rows.normalizations(),
     *rows.recurrences(),
+    *rows.scans(),
     *attention.equations(),
     *attention.products(),
     *attention.own_statistics(),

@@ -6,6 +6,9 @@ from itertools import product
 from typing import Any
 
 from cases.problem import OpCase, w, x
+from graphflow import ops
+from graphflow.ir import Body, GraphBuilder
+from graphflow.spec import TensorSpec
 
 RELU = ("relu", 0.0, 0.0, 0.0)
 TANH, SIGMOID = ("tanh", 0.0, 0.0, 0.0), ("sigmoid", 0.0, 0.0, 0.0)
@@ -96,6 +99,26 @@ def recurrences() -> list[OpCase]:
         ),
     ]
     return [*cases, *_gru(base), *_rnn({key: value for key, value in base.items() if key != "gate"})]
+
+
+def scans() -> list[OpCase]:
+    builder = GraphBuilder("body")
+    specs = ((None, 3), (None,), (None, 4), (None, 2), (3, 4), (4, 4))
+    x_t, live, h, c, kernel, recurrent = (
+        builder.input(TensorSpec(shape, "bool" if len(shape) == 1 else "float32"), f"in_{index}")
+        for index, shape in enumerate(specs)
+    )
+    new = ops.where(ops.expand_dims(live, 1), ops.tanh(ops.dense(x_t, kernel) + ops.dense(h, recurrent)), h)
+    for index, tensor in enumerate((new, ops.sum(new, 1), new, c + new[:, :2])):
+        builder.output(tensor, f"out_{index}")
+    attrs = {"body": Body(builder.graph), "sequences": 2, "states": 2}
+    cases = []
+    for reverse, collect in product((False, True), repeat=2):
+        for batch, steps in ((5, 6), (1, 1), (0, 3), (2, 0)):
+            inputs = (x(batch, steps, 3), x(batch, steps, dtype="bool"), x(batch, 4), x(batch, 2), w(3, 4), w(4, 4))
+            way = {"reverse": reverse, "collect": collect}
+            cases.append(OpCase("scan", inputs, {**attrs, **way}, f"{reverse}{collect}"))
+    return cases
 
 
 def _gru(base: dict[str, Any]) -> list[OpCase]:
