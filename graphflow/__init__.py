@@ -17,6 +17,8 @@ if TYPE_CHECKING:
         models,
         ops,
         regularizers,
+        saving,
+        utils,
     )
     from graphflow.formats import load_model
     from graphflow.layers import Input
@@ -45,6 +47,8 @@ _MODULES = (
     "models",
     "ops",
     "regularizers",
+    "saving",
+    "utils",
 )
 
 __all__ = [
@@ -66,7 +70,9 @@ __all__ = [
     "models",
     "ops",
     "regularizers",
+    "saving",
     "set_num_threads",
+    "utils",
 ]
 
 

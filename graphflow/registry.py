@@ -25,6 +25,11 @@ def custom_objects() -> dict[str, Any]:
     return {**_custom, **_scoped.get()}
 
 
+def registered_objects() -> dict[str, Any]:
+    """The registered ones alone; what is put in is registered."""
+    return _custom
+
+
 def register_custom(name: str, item: Any) -> None:
     """Let files refer to a user's class or function by a name, from now on."""
     _custom[name] = item

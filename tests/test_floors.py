@@ -65,6 +65,7 @@ NEIGHBOURS = {
     ("backend", "models"),
     ("utils", "models"),
     ("saving", "models"),
+    ("saving", "utils"),
 }
 """Pairs of one floor that know each other, in either order; the ground floor stands on `errors`."""
 
