@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import graphflow
-from graphflow import Input, Model
+from graphflow import Input, Model, ops
 from graphflow.errors import ArgumentError, DataError, DTypeError, GraphflowError, ShapeError
 from graphflow.kernels import isa
-from graphflow.layers import Add, Conv2D, Dense, Embedding, Lambda
+from graphflow.layers import Add, Conv2D, Dense, Embedding, GlobalMaxPooling1D, Lambda
 
 MODES: dict[str, dict[str, Any]] = {name: {"isa": name} for name in isa.available()} | {
     "reference": {"reference": True}
@@ -170,11 +170,38 @@ def test_an_output_array_that_does_not_fit_is_refused(dense: Model) -> None:
         session.run([x], out=[out, out])
 
 
+def test_an_output_array_that_is_an_input_too_is_refused_or_right() -> None:
+    x = Input((4,))
+    session = Model(x, ops.tanh(x) * 2 + x).session()
+    given = np.random.default_rng(0).standard_normal((3, 4)).astype("float32")
+    expected = np.tanh(given) * 2 + given
+    try:
+        (actual,) = session.run([given], out=[given])
+    except ArgumentError as error:
+        assert "overlap" in str(error)
+    else:
+        np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_lists_that_are_no_arrays_are_refused_by_the_input_s_name(dense: Model) -> None:
+    with pytest.raises(GraphflowError, match="'features'"):
+        dense.predict([[1.0, 2.0, 3.0, 4.0], [1.0]])
+
+
+def test_a_maximum_over_no_steps_is_refused_by_the_layer_s_name() -> None:
+    x = Input((None, 3))
+    model = Model(x, GlobalMaxPooling1D(name="pool")(x))
+    assert model.predict(np.ones((2, 1, 3))).shape == (2, 3)
+    with pytest.raises(ShapeError, match="'pool'"):
+        model.predict(np.ones((2, 0, 3)))
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"batch_size": 0}, "batch_size"),
         ({"batch_size": 2.5}, "batch_size"),
+        ({"steps": -1}, "steps"),
         ({"verbose": 3}, "verbose"),
         ({"batch_size": True}, "batch_size"),
     ],

@@ -186,3 +186,24 @@ def test_a_weight_used_inside_is_read_at_every_run() -> None:
     with graphflow.knobs(reference=True):
         again = Model(x, model.outputs[0])
         np.testing.assert_allclose(again.predict(X), model.predict(X), rtol=1e-5, atol=1e-5)
+
+
+def test_a_function_that_changes_its_argument_in_place_changes_nobody_s_array() -> None:
+    kept = X.copy()
+    Lambda(antirectifier)(kept)
+    np.testing.assert_array_equal(kept, X)
+
+    def in_place(v: Any) -> Any:
+        values = np.asarray(v)
+        values -= 5
+        return values.copy()
+
+    x = Input((4,))
+    hidden = Dense(4, kernel_initializer="identity")(x)
+    changed, beside = Lambda(in_place, output_shape=(4,)), Lambda(in_place, output_shape=(4,))
+    model = Model(x, [changed(x), beside(hidden), ops.tanh(hidden)])
+    first, second, third = model.predict_on_batch(kept)
+    np.testing.assert_array_equal(kept, X)
+    np.testing.assert_allclose(first, X - 5, rtol=1e-6)
+    np.testing.assert_allclose(second, X - 5, rtol=1e-6)
+    np.testing.assert_allclose(third, np.tanh(X), rtol=1e-5, atol=1e-6)

@@ -212,3 +212,11 @@ def test_former_names_lead_to_the_classes_of_today() -> None:
     assert LAYERS.classes["MaxPool1D"] is graphflow.layers.MaxPooling1D
     assert registry.LAYERS.find("Concatenate") is Concatenate
     assert transform(lambda leaf: spec_of(leaf).shape, [np.ones((2, 3))]) == [(2, 3)]
+
+
+def test_asking_for_a_shape_leaves_the_layer_as_it_was() -> None:
+    layer = Dense(3)
+    assert layer.compute_output_shape((None, 5)) == (None, 3)
+    assert layer(Input((4,))).shape == (None, 3)
+    assert layer.kernel.shape == (4, 3)
+    assert Conv2D(8, 3, padding="same").compute_output_shape((None, None, 28, 1)) == (None, None, 28, 8)
