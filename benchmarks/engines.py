@@ -55,7 +55,8 @@ class Graphflow:
         self._arrays = list(arrays)
 
     def run(self) -> list[Array]:
-        return self._session.run(self._arrays)
+        outputs: list[Array] = self._session.run(self._arrays)
+        return outputs
 
 
 class OnnxRuntime:

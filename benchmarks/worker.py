@@ -111,7 +111,7 @@ def main() -> None:
         try:
             answer = getattr(worker, command.pop("do"))(**command)
         except Exception as error:
-            traceback.print_exc()
+            traceback.print_exc(limit=-2)
             answer = {"error": f"{type(error).__name__}: {error}"}
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
