@@ -176,3 +176,47 @@ def test_threads_that_share_a_model_may_run_while_weights_change() -> None:
     for weights, expected in states:
         model.set_weights(weights)
         np.testing.assert_array_equal(model.predict(x), expected)
+
+
+def test_a_repeated_run_is_not_taken_for_one_with_other_data() -> None:
+    model = dense_model()
+    randomize(model)
+    session = model.session()
+    x = random_input(model, 8)
+    expected = session.run([x])[0].copy()
+    wide = np.zeros((16, 140), "float32")
+    wide[::2, ::2] = x
+    kinds = (x, x.astype("float64"), np.asfortranarray(x), x.astype(">f4"), wide[::2, ::2], x.tolist(), x.copy())
+    for _ in range(3):
+        for given in kinds:
+            for one in (given, x):
+                np.testing.assert_array_equal(session.run([one])[0], expected)
+    np.testing.assert_array_equal(session.run({session.input_names[0]: x})[0], expected)
+    np.testing.assert_array_equal(session.run([x.view("int32")])[0].shape, expected.shape)
+    assert np.abs(session.run([x.view("int32")])[0] - expected).max() > 1
+    for wrong in (x[:, :5], x[0], x.astype(complex)):
+        with pytest.raises(graphflow.errors.GraphflowError, match="Input"):
+            session.run([wrong])
+    np.testing.assert_array_equal(session.run([x])[0], expected)
+
+
+@pytest.mark.parametrize("assign", ["set_weights", "assign", "another session's model"])
+def test_a_repeated_run_notices_every_way_to_change_a_weight(assign: str) -> None:
+    model = dense_model()
+    randomize(model)
+    x = random_input(model, 8)
+    session = model.session()
+    before = [session.run([x])[0] for _ in range(3)][-1]
+    last = model.layers[-1]
+    if assign == "set_weights":
+        last.set_weights([value * 0 for value in last.get_weights()])
+    elif assign == "assign":
+        last.kernel.assign(last.kernel.value * 0)
+        last.bias.assign(np.zeros(1))
+    else:
+        sharing = Model(model.inputs, last.output)
+        sharing.session().run([x])
+        sharing.set_weights([value * 0 for value in sharing.get_weights()])
+    for _ in range(3):
+        np.testing.assert_array_equal(session.run([x])[0], 0)
+    assert np.abs(before).max() > 0
