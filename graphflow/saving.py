@@ -89,7 +89,7 @@ def get_registered_name(obj: Any) -> str:
 def get_registered_object(
     name: str, custom_objects: Mapping[str, Any] | None = None, module_objects: Mapping[str, Any] | None = None
 ) -> Any:
-    """The class or function of a name: the user's, of `custom_objects` or of `module_objects`; None if there is none."""
+    """The class or function of a name: the user's, then those given; None when there is none."""
     for known in (_all_custom(), custom_objects or {}, module_objects or {}):
         if name in known:
             return known[name]
