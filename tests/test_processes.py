@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import resource
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -84,6 +86,24 @@ def test_a_closed_session_runs_again() -> None:
     model.session().close()
     assert model.session().arena_bytes == {}
     np.testing.assert_array_equal(model.predict(x), expected)
+
+
+def test_closing_a_session_gives_its_memory_back() -> None:
+    x = Input((1000,))
+    session = Model(x, Dense(10)(Dense(4000)(x))).session()
+    given = np.zeros((2000, 1000), "float32")
+    for _ in range(3):
+        session.run([given])
+    held = resident_bytes()
+    (arena,) = session.arena_bytes.values()
+    assert arena > 30_000_000
+    session.close()
+    gc.collect()
+    assert held - resident_bytes() > 0.8 * arena
+
+
+def resident_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
 def test_two_thousand_runs_of_changing_sizes_leave_memory_where_it_was() -> None:
