@@ -273,5 +273,7 @@ def test_unknown_names_and_arguments_are_refused() -> None:
         K.batch_dot(X, X, axes=(2, 1))
     with pytest.raises(ArgumentError, match="batch axis"):
         K.batch_dot(X, X, axes=0)
+    with pytest.raises(ShapeError, match="received 3 and 1"):
+        K.switch(X > 0, X[0, 0], X[0, 0])
     with pytest.raises(TypeError, match="integers"):
         K.one_hot(X, 3)

@@ -45,7 +45,9 @@ def hard_sigmoid(x: Any) -> Any:
 
 
 def bias_add(x: Any, bias: Any, data_format: str | None = None) -> Any:
-    """x + bias, where bias is (channels,), or has x's shape without the batch, channels last.
+    """x + bias, where bias is (channels,), or (..., channels) of x's size without the batch.
+
+    With channels first the elements of the latter are taken in their order as (channels, ...), as Keras does.
 
     Raises:
         ShapeError: a bias of another rank.
@@ -58,7 +60,7 @@ def bias_add(x: Any, bias: Any, data_format: str | None = None) -> Any:
     if as_data_format(data_format) == "channels_first" and rank > 2:
         if len(size) == 1:
             return ops.add(x, ops.reshape(bias, (1, -1) + (1,) * (rank - 2)))
-        bias = ops.transpose(bias, (rank - 2, *range(rank - 2)))
+        bias = ops.reshape(bias, (size[-1], *size[:-1]))
     return ops.add(x, bias)
 
 

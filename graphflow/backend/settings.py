@@ -18,7 +18,7 @@ from graphflow.config import (
     set_floatx,
     set_image_data_format,
 )
-from graphflow.errors import UnsupportedError
+from graphflow.errors import ShapeError, UnsupportedError
 from graphflow.layers import layer as _layer
 from graphflow.ops import cast, where
 from graphflow.ops.operands import shape_of
@@ -116,9 +116,17 @@ def switch(condition: Any, then_expression: Any, else_expression: Any) -> Any:
     Args:
         condition: a scalar, or of the leading axes of the expressions.
         then_expression, else_expression: tensors, or functions of no arguments giving them.
+
+    Raises:
+        ShapeError: a condition of more axes than the expressions.
     """
     then, other = _called(then_expression), _called(else_expression)
     missing = len(shape_of(then)) - len(shape_of(condition))
+    if missing < 0:
+        raise ShapeError(
+            f"switch needs a condition of no more axes than its expressions, received {len(shape_of(condition))} and "
+            f"{len(shape_of(then))}."
+        )
     if len(shape_of(condition)) and missing > 0:
         condition = reshape_to(condition, (*sizes(condition), *(1,) * missing))
     return where(cast(condition, "bool"), then, other)

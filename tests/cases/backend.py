@@ -336,7 +336,7 @@ NETWORK: list[Problem] = [
         "bias_add",
         (FIRST,),
         lambda k, x: k.bias_add(x, k.constant(IMAGES[0]), data_format="channels_first"),
-        lambda x: x + FIRST[0],
+        lambda x: x + IMAGES[0].reshape(FIRST[0].shape),
         "whole_first",
     ),
     Problem("bias_add", (IMAGES,), lambda k, x: k.bias_add(x, k.constant(IMAGES[1])), lambda x: x + IMAGES[1], "whole"),
