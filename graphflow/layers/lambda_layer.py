@@ -63,8 +63,9 @@ class Lambda(Layer):
             extra["training"] = training
         if self._probed is not None:
             return self._opaque(inputs, extra)
+        own = transform(lambda leaf: leaf.copy() if isinstance(leaf, np.ndarray) else leaf, inputs)
         try:
-            outputs = self.function(inputs, **extra)
+            outputs = self.function(own, **extra)
         except GraphflowError as error:
             if not isinstance(error, ArgumentTypeError) or not any(is_tensor(leaf) for leaf in leaves(inputs)):
                 raise
