@@ -6,6 +6,13 @@ For a dimension of n elements, a kernel of k, stride s and dilation d, the windo
     same     out = ceil(n / s)                       max((out - 1) s + span - n, 0) in all, the smaller half first
     causal   out = ceil(n / s)                       span - 1 before, none after
 
+A transposed window puts element i at i s ... i s + span - 1 of a longer axis, of which `out` elements are kept:
+
+    valid    out = (n - 1) s + max(span, s)          none cut before
+    same     out = n s                               max((n - 1) s + span - out, 0) cut in all, the smaller half first
+
+and with an output padding p, valid: out = (n - 1) s + span + p, same: out = (n - 1) s + span mod 2 + p.
+
 Source: https://keras.io/api/layers/convolution_layers/ and the definitions of TensorFlow's padding schemes.
 """
 
@@ -81,3 +88,27 @@ def pad_amounts(size: int, kernel: int, stride: int, padding: str, dilation: int
         return reach - 1, 0
     total = max((-(-size // stride) - 1) * stride + reach - size, 0)
     return total // 2, total - total // 2
+
+
+def transposed_size(
+    size: int | None, kernel: int, stride: int, padding: str, dilation: int = 1, output_padding: int | None = None
+) -> int | None:
+    """How many elements a transposed window makes of `size`, None when that is not known."""
+    if size is None:
+        return None
+    reach = span(kernel, dilation)
+    if padding == "valid":
+        extra = max(stride - reach, 0) if output_padding is None else output_padding
+        return max((size - 1) * stride + reach + extra, 0)
+    if output_padding is None:
+        return size * stride
+    return max((size - 1) * stride + reach % 2 + output_padding, 0)
+
+
+def transposed_cut(
+    size: int, kernel: int, stride: int, padding: str, dilation: int = 1, output_padding: int | None = None
+) -> int:
+    """How many elements of a transposed window's axis lie before the first that is kept."""
+    kept = transposed_size(size, kernel, stride, padding, dilation, output_padding) or 0
+    total = (size - 1) * stride + span(kernel, dilation) - kept
+    return 0 if padding == "valid" else max(total, 0) // 2

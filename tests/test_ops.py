@@ -37,6 +37,7 @@ NO_KERNEL: dict[str, str] = {
     "opaque": "a user's Python function",
     "scan": "its body has a plan of its own",
     **dict.fromkeys(("random_uniform", "random_normal"), "training only"),
+    **dict.fromkeys(("conv_transpose", "locally_connected", "resize"), "no kernel yet"),
 }
 """Ops that run on their reference, and why."""
 

@@ -100,6 +100,28 @@ class AveragePooling2D(_Pooling):
     function = staticmethod(ops.average_pool)
 
 
+@layer("MaxPool3D")
+class MaxPooling3D(_Pooling):
+    """The largest value of each window: (batch, depth, height, width, channels) to (batch, new sizes ..., channels).
+
+    Source: https://keras.io/api/layers/pooling_layers/max_pooling3d/
+    """
+
+    rank = 3
+    function = staticmethod(ops.max_pool)
+
+
+@layer("AvgPool3D")
+class AveragePooling3D(_Pooling):
+    """The mean of the real elements of each window: (batch, depth, height, width, channels) to (..., channels).
+
+    Source: https://keras.io/api/layers/pooling_layers/average_pooling3d/
+    """
+
+    rank = 3
+    function = staticmethod(ops.average_pool)
+
+
 class _GlobalPooling(Layer):
     rank = 0
     default_format: str | None = None
@@ -180,4 +202,26 @@ class GlobalAveragePooling2D(_GlobalPooling):
     """
 
     rank = 2
+    reduction = staticmethod(ops.mean)
+
+
+@layer("GlobalMaxPool3D")
+class GlobalMaxPooling3D(_GlobalPooling):
+    """The largest value of each volume: (batch, depth, height, width, channels) to (batch, channels).
+
+    Source: https://keras.io/api/layers/pooling_layers/global_max_pooling3d/
+    """
+
+    rank = 3
+    reduction = staticmethod(ops.max)
+
+
+@layer("GlobalAvgPool3D")
+class GlobalAveragePooling3D(_GlobalPooling):
+    """The mean of each volume: (batch, depth, height, width, channels) to (batch, channels).
+
+    Source: https://keras.io/api/layers/pooling_layers/global_average_pooling3d/
+    """
+
+    rank = 3
     reduction = staticmethod(ops.mean)

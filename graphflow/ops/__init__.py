@@ -50,6 +50,8 @@ from graphflow.ops.array import (
 from graphflow.ops.control import opaque
 from graphflow.ops.batch_dot import batch_dot
 from graphflow.ops.conv import conv
+from graphflow.ops.conv_transpose import conv_transpose
+from graphflow.ops.depthwise import depthwise_conv, separable_conv
 from graphflow.ops.einsum import einsum
 from graphflow.ops.elementwise import (
     add,
@@ -82,6 +84,7 @@ from graphflow.ops.elementwise import (
     where,
 )
 from graphflow.ops.linear import dense, dot, matmul
+from graphflow.ops.local import locally_connected
 from graphflow.ops.lookup import embedding, one_hot
 from graphflow.ops.normalization import batch_norm, group_norm, layer_norm
 from graphflow.ops.numpy_names import register as _register
@@ -108,6 +111,7 @@ from graphflow.ops.reduction import (
     var,
 )
 from graphflow.ops.registry import OPS, OpDef
+from graphflow.ops.resize import resize
 from graphflow.ops.scan import scan
 from graphflow.ops.shape import shape
 
@@ -135,10 +139,12 @@ __all__ = [
     "clip",
     "concatenate",
     "conv",
+    "conv_transpose",
     "cos",
     "cumprod",
     "cumsum",
     "dense",
+    "depthwise_conv",
     "divide",
     "dot",
     "dropout",
@@ -167,6 +173,7 @@ __all__ = [
     "layer_norm",
     "less",
     "less_equal",
+    "locally_connected",
     "log",
     "log1p",
     "log_softmax",
@@ -198,10 +205,12 @@ __all__ = [
     "relu",
     "repeat",
     "reshape",
+    "resize",
     "round",
     "rsqrt",
     "scan",
     "selu",
+    "separable_conv",
     "shape",
     "sigmoid",
     "sign",

@@ -86,6 +86,22 @@ def _conv_flops(attrs: Attrs, inputs: Any, outputs: Any) -> int:
 CONV = define("conv", _infer_conv, _conv_reference, tolerance=2e-5, flops=_conv_flops)
 
 
+def conv_attrs(rank: int, strides: Any, padding: str, dilation_rate: Any, groups: int) -> Attrs:
+    """The attributes of `conv` in `rank` dimensions, in full.
+
+    Raises:
+        ArgumentError: a size below 1, or an unknown padding.
+    """
+    if groups < 1:
+        raise ArgumentError(f"groups must be at least 1, received {groups!r}.")
+    return {
+        "strides": as_sizes(strides, rank, "strides"),
+        "padding": as_padding(padding, PADDINGS if rank == 1 else PADDINGS[:2]),
+        "dilation": as_sizes(dilation_rate, rank, "dilation_rate"),
+        "groups": int(groups),
+    }
+
+
 def conv(
     x: Any,
     kernel: Any,
@@ -114,15 +130,7 @@ def conv(
         ArgumentError: strides and dilation both above 1, or an unknown padding.
     """
     x, kernel = pair(x, kernel)
-    rank = len(shape_of(kernel)) - 2
-    attrs: Attrs = {
-        "strides": as_sizes(strides, rank, "strides"),
-        "padding": as_padding(padding, PADDINGS if rank == 1 else PADDINGS[:2]),
-        "dilation": as_sizes(dilation_rate, rank, "dilation_rate"),
-        "groups": int(groups),
-    }
-    if attrs["groups"] < 1:
-        raise ArgumentError(f"groups must be at least 1, received {groups!r}.")
+    attrs = conv_attrs(len(shape_of(kernel)) - 2, strides, padding, dilation_rate, groups)
     if max(attrs["strides"]) > 1 and max(attrs["dilation"]) > 1:
         raise ArgumentError(
             f"strides above 1 can not go with dilation_rate above 1, received {strides} and {dilation_rate}."

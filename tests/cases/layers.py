@@ -11,6 +11,7 @@ import numpy as np
 
 import graphflow
 from cases.problem import Array, Given, x
+from cases.window_layers import PLAIN, SPATIAL
 from graphflow.layers.registry import LAYERS
 
 IMAGE, IMAGE_FIRST = x(2, 9, 8, 6), x(2, 6, 9, 8)
@@ -196,7 +197,17 @@ def _recurrent() -> list[LayerCase]:
     return cases
 
 
-CASES: list[LayerCase] = [*_core(), *_convolutions(), *_recurrent()]
+def _windows() -> list[LayerCase]:
+    cases = [LayerCase(layer, config, (x(*shape),), in_keras=known) for layer, config, shape, known in PLAIN]
+    for layer, config, shape, known in SPATIAL:
+        given = {"channels_last": shape, "channels_first": (shape[0], shape[-1], *shape[1:-1])}
+        cases += [
+            LayerCase(layer, {**config, "data_format": name}, (x(*one),), in_keras=known) for name, one in given.items()
+        ]
+    return cases
+
+
+CASES: list[LayerCase] = [*_core(), *_convolutions(), *_windows(), *_recurrent()]
 
 NO_CASE = {
     "InputLayer": "it is what a case begins with",

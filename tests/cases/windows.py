@@ -93,3 +93,125 @@ def convolutions() -> list[OpCase]:
         OpCase("max_pool", (x(2, 6, 5, kind="special"),), {"size": (3,), "strides": (1,), "padding": "same"}, "special")
     ]
     return cases
+
+
+def _transpose_attrs(rank: int, **given: Any) -> dict[str, Any]:
+    return {"strides": (1,) * rank, "padding": "valid", "dilation": (1,) * rank, "output_padding": None, **given}
+
+
+def transposed_convolutions() -> list[OpCase]:
+    cases = []
+    for padding, (strides, kernel), extra in product(
+        ("valid", "same"), ((1, 3), (2, 3), (2, 2), (3, 2), (4, 5)), (None, 0)
+    ):
+        attrs = _transpose_attrs(2, padding=padding, strides=(strides, strides))
+        attrs |= {} if extra is None else {"output_padding": (extra, strides - 1)}
+        tag = f"{padding}{strides}{extra}"
+        cases += [OpCase("conv_transpose", (x(2, 9, 8, 5), w(kernel, kernel, 7, 5), w(7), None), attrs, tag)]
+    cases += [
+        OpCase("conv_transpose", (x(2, 7, 3), w(3, 5, 3), w(5), None), _transpose_attrs(1, dilation=(2,))),
+        OpCase(
+            "conv_transpose",
+            (x(2, 6, 3), w(4, 2, 3), None, None),
+            _transpose_attrs(1, dilation=(3,), padding="same"),
+            "dilated",
+        ),
+        OpCase(
+            "conv_transpose",
+            (x(2, 3, 4, 5, 6), w(3, 2, 3, 4, 6), w(4), None),
+            _transpose_attrs(3, strides=(2, 1, 3), padding="same"),
+            "3d",
+        ),
+        OpCase(
+            "conv_transpose",
+            (x(2, 5, 5, 3), w(3, 3, 9, 3), w(9), x(2, 10, 10, 9)),
+            _transpose_attrs(2, strides=(2, 2), padding="same", activation=("tanh", 0.0, 0.0, 0.0)),
+            "residual",
+        ),
+        OpCase(
+            "conv_transpose",
+            (x(2, 14, 14, 16), w(2, 2, 33, 16), w(33), None),
+            _transpose_attrs(2, strides=(2, 2), activation=RELU),
+            "pixels",
+        ),
+        OpCase("conv_transpose", (x(0, 5, 3), w(3, 4, 3), w(4), None), _transpose_attrs(1, strides=(2,))),
+        OpCase("conv_transpose", (x(2, 5, 3), x(3, 4, 3, batch=False), None, None), _transpose_attrs(1), "moving"),
+        OpCase(
+            "conv_transpose",
+            (x(2, 4, 3, dtype="float64"), w(3, 4, 3, dtype="float64"), None, None),
+            _transpose_attrs(1, strides=(2,)),
+        ),
+    ]
+    return cases
+
+
+def depthwise_convolutions() -> list[OpCase]:
+    cases = []
+    for padding, strides, kernel, channels in product(("valid", "same"), (1, 2), (3, 5), (8, 19, 70)):
+        attrs = _conv_attrs(2, padding=padding, strides=(strides, strides), groups=channels)
+        weights = (w(kernel, kernel, 1, channels), w(channels), None)
+        cases += [OpCase("conv", (x(2, 13, 15, channels), *weights), attrs, f"depthwise_{padding}{strides}")]
+    cases += [
+        OpCase(
+            "conv",
+            (x(2, 9, 11, 12), w(3, 2, 1, 36), w(36), x(2, 9, 11, 36)),
+            _conv_attrs(2, groups=12, padding="same", dilation=(2, 1), activation=("silu", 0.0, 0.0, 0.0)),
+            "depthwise_multiplied",
+        ),
+        OpCase("conv", (x(2, 11, 5), w(4, 1, 10), None, None), _conv_attrs(1, groups=5, padding="causal"), "depthwise"),
+        OpCase(
+            "conv",
+            (x(2, 5, 6, 7, 6), w(2, 3, 3, 1, 6), w(6), None),
+            _conv_attrs(3, groups=6, padding="same", strides=(1, 2, 1)),
+            "depthwise_3d",
+        ),
+        OpCase("conv", (x(0, 6, 6, 3), w(3, 3, 1, 3), w(3), None), _conv_attrs(2, groups=3), "depthwise"),
+    ]
+    return cases
+
+
+def local_connections() -> list[OpCase]:
+    attrs: dict[str, Any] = {"size": (3, 2), "strides": (1, 2), "padding": "valid"}
+    same = {**attrs, "padding": "same", "strides": (2, 2)}
+    name = "locally_connected"
+    return [
+        OpCase(name, (x(3, 7, 8, 5), w(20, 30, 9), w(5, 4, 9), None), attrs),
+        OpCase(name, (x(17, 5, 4, 3), w(6, 18, 33), None, None), same, "same"),
+        OpCase(
+            name,
+            (x(2, 6, 4), w(4, 12, 5), w(4, 5), x(2, 4, 5)),
+            {"size": (3,), "strides": (1,), "padding": "valid", "activation": RELU},
+            "residual",
+        ),
+        OpCase(name, (x(0, 6, 4), w(4, 12, 5), None, None), {"size": (3,), "strides": (1,), "padding": "valid"}),
+        OpCase(
+            name,
+            (x(2, 5, 2, dtype="float64"), w(3, 6, 4, dtype="float64"), None, None),
+            {"size": (3,), "strides": (1,), "padding": "valid"},
+        ),
+    ]
+
+
+def enlargements() -> list[OpCase]:
+    cases = []
+    for axes, factors, shape in (
+        ((1, 2), (2, 3), (2, 5, 4, 7)),
+        ((2, 3), (3, 2), (2, 3, 5, 4)),
+        ((1, 2), (1, 2), (1, 3, 3, 64)),
+        ((1, 2), (4, 1), (2, 1, 6, 20)),
+        ((1,), (3,), (2, 5, 4)),
+        ((1, 2), (2, 2), (0, 3, 3, 2)),
+    ):
+        for mode in ("nearest", "bilinear"):
+            attrs = {"axes": axes, "factors": factors, "mode": mode}
+            cases.append(OpCase("resize", (x(*shape),), attrs, mode))
+    volume = {"axes": (1, 2, 3), "factors": (2, 3, 2), "mode": "nearest"}
+    return [
+        *cases,
+        OpCase("resize", (x(2, 3, 2, 4, 5),), volume),
+        OpCase("resize", (x(2, 3, 2, 4, 5),), {**volume, "mode": "bilinear"}, "bilinear"),
+        OpCase("resize", (x(2, 3, 2, 4, 1, dtype="int32"),), volume),
+        OpCase(
+            "resize", (x(2, 3, 4, dtype="float64"),), {"axes": (1,), "factors": (2,), "mode": "bilinear"}, "bilinear"
+        ),
+    ]
