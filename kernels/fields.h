@@ -174,6 +174,9 @@
 /* y = x in another of GF_TYPES: `to` is float32 or bool (whether x is not 0). Items: elements. */
 #define GF_CAST_FIELDS(P, I, F) P(const void, x) P(void, y) I(from) I(to)
 
+/* y (rows, columns), bools: whether low <= row - column <= high. Items: rows. */
+#define GF_BAND_FIELDS(P, I, F) P(uint8_t, y) I(rows) I(columns) I(low) I(high)
+
 /* x (outer, middle, inner) of bools to y (outer, inner): whether any, or `all`, of the middle hold. Items: outer. */
 #define GF_HOLD_FIELDS(P, I, F) P(const uint8_t, x) P(uint8_t, y) I(outer) I(middle) I(inner) I(all)
 
@@ -198,6 +201,7 @@
     L(compare, GF_COMPARE_FIELDS) \
     L(where_f32, GF_WHERE_FIELDS) \
     L(cast, GF_CAST_FIELDS) \
+    L(band, GF_BAND_FIELDS) \
     L(hold, GF_HOLD_FIELDS)
 
 #define GF_POINTER_MEMBER(type, name) type *name;

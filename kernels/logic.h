@@ -138,6 +138,18 @@ static int gf_cast(const void *args, int64_t begin, int64_t end, gf_worker *work
     return GF_OK;
 }
 
+static int gf_band(const void *args, int64_t begin, int64_t end, gf_worker *worker)
+{
+    const gf_band_args *s = args;
+    (void)worker;
+    for (int64_t i = begin; i < end; i++) {
+        uint8_t *y = s->y + i * s->columns;
+        for (int64_t j = 0; j < s->columns; j++)
+            y[j] = (uint8_t)((i - j >= s->low) & (i - j <= s->high));
+    }
+    return GF_OK;
+}
+
 static int gf_hold(const void *args, int64_t begin, int64_t end, gf_worker *worker)
 {
     const gf_hold_args *s = args;

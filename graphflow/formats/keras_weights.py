@@ -24,6 +24,18 @@ INNER: dict[str, str] = {"LSTM": "cell"}
 """Layers whose own weights Keras keeps in an inner object."""
 
 
+NESTED: dict[str, dict[str, str]] = {
+    "MultiHeadAttention": {
+        "_query_dense": "query_dense",
+        "_key_dense": "key_dense",
+        "_gate_dense": "_gate_dense",
+        "_value_dense": "value_dense",
+        "_output_dense": "output_dense",
+    }
+}
+"""Layers made of layers: the attribute that holds each, and the group where Keras keeps its weights."""
+
+
 def own_variables(layer: Layer) -> list[Variable]:
     """The variables that belong to a layer itself, in the order files have them."""
     own = [variable for variable in layer._weights if variable.role in ("weight", "statistic")]
@@ -66,6 +78,13 @@ def _load_layer(file: WeightsFile, layer: Layer, path: str) -> None:
         )
     for index, variable in enumerate(variables):
         variable.adopt(file.read(f"{group}/{index}", variable.shape, variable.dtype))
+    _load_nested(file, layer, path)
+
+
+def _load_nested(file: WeightsFile, layer: Layer, path: str) -> None:
+    for name, group in NESTED.get(type(layer).__name__, {}).items():
+        if hasattr(layer, name):
+            _load_layer(file, getattr(layer, name), _join(path, group))
 
 
 def _join(*parts: Any) -> str:

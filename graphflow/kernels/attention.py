@@ -1,4 +1,4 @@
-"""Kernels for products whose operands are both made during the run: `matmul`, `einsum`, and `dense` with such weights."""
+"""Kernels for products of two operands that are both made during the run: `matmul`, `einsum`, and `dense` with such."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ class Product:
 
     Args:
         swapped: whether the second operand is the left matrix.
-        copies: the order of labels that left, right and out are copied from, or into; None where they are taken as they are.
+        copies: the order of labels that left, right and out are copied into, or from; None where they are not copied.
         batch: at most four loops.
         rows, columns, depth: a loop each; depth has step 1 in left, columns step 1 in out.
     """
@@ -99,7 +99,7 @@ def _direct(
     depth: set[str],
     sizes: Mapping[str, int],
     swapped: bool,
-    copied: tuple[bool, bool, bool],
+    copied: tuple[bool, ...],
 ) -> Iterator[Product]:
     batch = "".join(label for label in result if label in left[0] and label in right[0])
     rows = "".join(label for label in result if label not in right[0])

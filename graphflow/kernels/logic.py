@@ -107,11 +107,19 @@ def _lay_hold(every: bool) -> Any:
     return lay
 
 
+def _lay_band(call: Call) -> Layout:
+    rows, columns = call.outputs[0].shape
+    assert rows is not None and columns is not None
+    fields = {"y": result(), "rows": rows, "columns": columns, "low": call.attrs["low"], "high": call.attrs["high"]}
+    return Layout([Step("band", fields, rows, rows * columns / BYTES_PER_NS)])
+
+
 ROWS = (
     *(KernelDef(name, name, "element", _refuse_compare, _lay_compare(kind)) for kind, name in enumerate(COMPARISONS)),
     KernelDef("logical_not", "logical_not", "element", _refuse_compare, _lay_compare(NEITHER)),
     KernelDef("where_f32", "where", "element", _refuse_where, _lay_where),
     KernelDef("cast", "cast", "element", _refuse_cast, _lay_cast),
+    KernelDef("band", "band", "element", lambda call: None, _lay_band),
     KernelDef("any", "any", "middle", _refuse_hold, _lay_hold(False)),
     KernelDef("all", "all", "middle", _refuse_hold, _lay_hold(True)),
 )

@@ -1,14 +1,34 @@
 """Layers, and the symbolic tensors they are called on."""
 
-from graphflow.layers.activation import Activation, ReLU, Softmax
+from graphflow.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax, ThresholdedReLU
+from graphflow.layers.attention import AdditiveAttention, Attention
 from graphflow.layers.convolution import Conv1D, Conv2D, Conv3D
-from graphflow.layers.core import Dense, Embedding
+from graphflow.layers.core import Dense, EinsumDense, Embedding, Identity
 from graphflow.layers.input import Input, InputLayer
 from graphflow.layers.lambda_layer import Lambda
 from graphflow.layers.layer import Layer
 from graphflow.layers.local import LocallyConnected1D, LocallyConnected2D
-from graphflow.layers.merging import Add, Concatenate, add, concatenate
-from graphflow.layers.normalization import BatchNormalization
+from graphflow.layers.masking import Masking
+from graphflow.layers.merging import (
+    Add,
+    Average,
+    Concatenate,
+    Dot,
+    Maximum,
+    Minimum,
+    Multiply,
+    Subtract,
+    add,
+    average,
+    concatenate,
+    dot,
+    maximum,
+    minimum,
+    multiply,
+    subtract,
+)
+from graphflow.layers.multi_head_attention import MultiHeadAttention
+from graphflow.layers.normalization import BatchNormalization, GroupNormalization, LayerNormalization, UnitNormalization
 from graphflow.layers.padding import Cropping1D, Cropping2D, Cropping3D, ZeroPadding1D, ZeroPadding2D, ZeroPadding3D
 from graphflow.layers.pooling import (
     AveragePooling1D,
@@ -24,17 +44,33 @@ from graphflow.layers.pooling import (
     MaxPooling2D,
     MaxPooling3D,
 )
+from graphflow.layers.preprocessing import Normalization, Rescaling
 from graphflow.layers.recurrent import LSTM
-from graphflow.layers.regularization import Dropout
-from graphflow.layers.reshaping import Flatten
+from graphflow.layers.regularization import (
+    ActivityRegularization,
+    AlphaDropout,
+    Dropout,
+    GaussianDropout,
+    GaussianNoise,
+    SpatialDropout1D,
+    SpatialDropout2D,
+    SpatialDropout3D,
+)
+from graphflow.layers.reshaping import Flatten, Permute, RepeatVector, Reshape
 from graphflow.layers.separable import DepthwiseConv1D, DepthwiseConv2D, SeparableConv1D, SeparableConv2D
 from graphflow.layers.transposed import Conv1DTranspose, Conv2DTranspose, Conv3DTranspose
 from graphflow.layers.upsampling import UpSampling1D, UpSampling2D, UpSampling3D
 
 __all__ = [
+    "ELU",
     "LSTM",
     "Activation",
+    "ActivityRegularization",
     "Add",
+    "AdditiveAttention",
+    "AlphaDropout",
+    "Attention",
+    "Average",
     "AveragePooling1D",
     "AveragePooling2D",
     "AveragePooling3D",
@@ -52,28 +88,53 @@ __all__ = [
     "Dense",
     "DepthwiseConv1D",
     "DepthwiseConv2D",
+    "Dot",
     "Dropout",
+    "EinsumDense",
     "Embedding",
     "Flatten",
+    "GaussianDropout",
+    "GaussianNoise",
     "GlobalAveragePooling1D",
     "GlobalAveragePooling2D",
     "GlobalAveragePooling3D",
     "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
     "GlobalMaxPooling3D",
+    "GroupNormalization",
+    "Identity",
     "Input",
     "InputLayer",
     "Lambda",
     "Layer",
+    "LayerNormalization",
+    "LeakyReLU",
     "LocallyConnected1D",
     "LocallyConnected2D",
+    "Masking",
     "MaxPooling1D",
     "MaxPooling2D",
     "MaxPooling3D",
+    "Maximum",
+    "Minimum",
+    "MultiHeadAttention",
+    "Multiply",
+    "Normalization",
+    "PReLU",
+    "Permute",
     "ReLU",
+    "RepeatVector",
+    "Rescaling",
+    "Reshape",
     "SeparableConv1D",
     "SeparableConv2D",
     "Softmax",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
+    "SpatialDropout3D",
+    "Subtract",
+    "ThresholdedReLU",
+    "UnitNormalization",
     "UpSampling1D",
     "UpSampling2D",
     "UpSampling3D",
@@ -81,5 +142,11 @@ __all__ = [
     "ZeroPadding2D",
     "ZeroPadding3D",
     "add",
+    "average",
     "concatenate",
+    "dot",
+    "maximum",
+    "minimum",
+    "multiply",
+    "subtract",
 ]

@@ -1,4 +1,4 @@
-"""Dense and Embedding."""
+"""Dense, EinsumDense, Embedding and Identity."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from graphflow.layers.arguments import name_positional, positive
 from graphflow.layers.layer import Layer
 from graphflow.layers.registry import layer
 from graphflow.layers.weights import WeightSettings
+from graphflow.ops.einsum import einsum_dense, explicit
 from graphflow.spec import format_shape, spec_of
 
 _DENSE_POSITIONAL = (
@@ -158,3 +159,106 @@ class Embedding(Layer):
             "input_length": self.input_length,
             **self.settings.get_config(),
         }
+
+
+@layer()
+class EinsumDense(Layer):
+    """activation(einsum(equation, input, kernel) + bias).
+
+    Args:
+        equation: such as "abc,cd->abd"; "..." may stand before or behind the labels of input and output.
+        output_shape: without the batch; None for a size that the input decides.
+        activation: name or function; None: linear.
+        bias_axes: the labels of the output that the bias has, such as "d"; None: no bias.
+        kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer, kernel_constraint, bias_constraint:
+            of the weights.
+
+    Raises:
+        ArgumentError: not an equation for the input.
+        ShapeError: a label of the kernel whose size neither the input nor output_shape gives.
+
+    Source: https://keras.io/api/layers/core_layers/einsum_dense/
+
+    Example:
+        >>> from graphflow.layers import EinsumDense, Input
+        >>> EinsumDense("abc,cd->abd", output_shape=(None, 64), bias_axes="d")(Input(shape=(32, 128))).shape
+        (None, 32, 64)
+    """
+
+    def __init__(
+        self, equation: str, output_shape: Any, activation: Any = None, bias_axes: str | None = None, **kwargs: Any
+    ) -> None:
+        self.settings = WeightSettings(kwargs, kernel="glorot_uniform", bias="zeros")
+        super().__init__(**kwargs)
+        self.equation = equation
+        self.partial_output_shape = (output_shape,) if isinstance(output_shape, int) else tuple(output_shape)
+        self.activation = activations.get(activation)
+        self.bias_axes = bias_axes
+        self.kernel: Any = None
+        self.bias: Any = None
+
+    def build(self, input_shape: Any) -> None:
+        kernel_shape, bias_shape = self._weight_shapes(input_shape)
+        self.kernel = self.settings.add(self, "kernel", kernel_shape)
+        if bias_shape is not None:
+            self.bias = self.settings.add(self, "bias", bias_shape)
+
+    def _weight_shapes(self, input_shape: Any) -> tuple[list[int], list[int] | None]:
+        kernel = self.equation.replace(" ", "").split("->")[0].partition(",")[2]
+        text, _ = explicit(self.equation, (len(input_shape), len(kernel)))
+        entering, _, rest = text.partition(",")
+        kernel, _, leaving = rest.partition("->")
+        if len(self.partial_output_shape) != len(leaving) - 1:
+            missing = (None,) * (len(leaving) - 1 - len(self.partial_output_shape))
+            if "..." not in self.equation or len(self.partial_output_shape) > len(leaving) - 1:
+                raise ShapeError(
+                    f"output_shape must have the {len(leaving) - 1} sizes of {self.equation!r} behind the batch, "
+                    f"received {self.partial_output_shape}."
+                )
+            ahead = self.equation.replace(" ", "").startswith("...")
+            full = (*missing, *self.partial_output_shape) if ahead else (*self.partial_output_shape, *missing)
+        else:
+            full = self.partial_output_shape
+        sizes = dict(zip(entering, input_shape, strict=True))
+        for label, size in zip(leaving, (input_shape[0], *full), strict=True):
+            known = sizes.get(label)
+            if known is not None and size is not None and known != size:
+                raise ShapeError(f"output_shape says {size} for {label!r} of {self.equation!r}, the input has {known}.")
+            sizes[label] = known if size is None else size
+        unknown = [label for label in kernel if sizes.get(label) is None]
+        if unknown:
+            raise ShapeError(
+                f"The size of {unknown[0]!r} in the kernel of {self.equation!r} is not known from an input of shape "
+                f"{format_shape(input_shape)} and output_shape {self.partial_output_shape}."
+            )
+        shape = [int(sizes[label] or 0) for label in kernel]
+        if not self.bias_axes:
+            return shape, None
+        for label in self.bias_axes:
+            if label not in leaving or sizes.get(label) is None:
+                raise ArgumentError(f"bias_axes must name output labels of known size, received {self.bias_axes!r}.")
+        first = min(leaving.index(label) for label in self.bias_axes)
+        return shape, [int(sizes[label] or 0) if label in self.bias_axes else 1 for label in leaving[first:]]
+
+    def call(self, inputs: Any) -> Any:
+        return self.activation(einsum_dense(self.equation, inputs, self.kernel, self.bias))
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "equation": self.equation,
+            "output_shape": self.partial_output_shape,
+            "activation": activations.serialize(self.activation),
+            "bias_axes": self.bias_axes,
+            **self.settings.get_config(),
+        }
+
+
+@layer()
+class Identity(Layer):
+    """Passes its input on. Source: https://keras.io/api/layers/core_layers/identity/"""
+
+    supports_masking = True
+
+    def call(self, inputs: Any) -> Any:
+        return inputs

@@ -61,7 +61,8 @@ class Model(Layer):
         self._nested_inputs = inputs
         self._nested_outputs = outputs
         self._network = Network(list(leaves(inputs)), outputs)
-        self._sessions: dict[bool, Session] = {}
+        self._sessions: dict[tuple[bool, bool], Session] = {}
+        self._losses: list[Any] = []
         self.built = True
         self.compiled_with: dict[str, Any] | None = None
 
@@ -181,8 +182,21 @@ class Model(Layer):
         unknown = set(kwargs) - {"training"}
         if unknown:
             raise ArgumentTypeError(f"A model called on arrays does not take {sorted(unknown)[0]!r}.")
-        outputs = self.session(training=bool(kwargs.get("training"))).run(self._flat(args[0]))
-        return self._nest(outputs)
+        outputs = self.session(bool(kwargs.get("training")), self.adds_losses).run(self._flat(args[0]))
+        count = len(self.outputs)
+        self._losses = [loss[()] for loss in outputs[count + self._penalty_count :]] if self.adds_losses else []
+        return self._nest(outputs[:count])
+
+    @property
+    def _penalty_count(self) -> int:
+        return sum(bool(variable.regularizer) for variable in self.trainable_weights)
+
+    def _call_losses(self) -> list[Any]:
+        return list(self._losses)
+
+    def clear_losses(self) -> None:
+        """Forget what calls have added to the losses."""
+        self._losses = []
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         flat = self._flat(inputs)
@@ -207,15 +221,20 @@ class Model(Layer):
 
     # -- running
 
-    def graph(self, training: bool = False) -> Graph:
-        """The model as a graph of operations."""
-        return lower(self._network, self.name, self.input_names, self.output_names, training)
+    def graph(self, training: bool = False, losses: bool = False) -> Graph:
+        """The model as a graph of operations.
 
-    def session(self, training: bool = False) -> Session:
-        """The runnable form; made when it is first asked for, and kept."""
-        if training not in self._sessions:
-            self._sessions[training] = Session(self.graph(training))
-        return self._sessions[training]
+        Args:
+            training: what layers that were called with `training=None` take it to be.
+            losses: whether the losses are outputs, too, behind the model's own; see `losses`.
+        """
+        return lower(self._network, self.name, self.input_names, self.output_names, training, losses)
+
+    def session(self, training: bool = False, losses: bool = False) -> Session:
+        """The runnable form; made when it is first asked for, and kept. The arguments are those of `graph`."""
+        if (training, losses) not in self._sessions:
+            self._sessions[training, losses] = Session(self.graph(training, losses))
+        return self._sessions[training, losses]
 
     def predict(self, x: Any, batch_size: int | None = None, verbose: Any = "auto", steps: int | None = None) -> Any:
         """The outputs for all rows, computed in batches.

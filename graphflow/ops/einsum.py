@@ -14,6 +14,7 @@ from graphflow.errors import ArgumentError, ShapeError
 from graphflow.ops.activation import LINEAR, compute
 from graphflow.ops.array import reshape, transpose
 from graphflow.ops.dispatch import apply
+from graphflow.ops.elementwise import add
 from graphflow.ops.linear import dense
 from graphflow.ops.operands import as_operand, cast_to, dtype_of, promote, shape_of
 from graphflow.ops.reduction import sum as sum_over
@@ -102,8 +103,8 @@ def explicit(equation: str, ranks: Sequence[int]) -> tuple[str, str]:
 def einsum(equation: str, *operands: Any) -> Any:
     """The sum of products that an equation describes, as NumPy's `einsum`.
 
-    A product with a matrix of known sizes becomes `dense`, a single operand `sum` and `transpose`; more than two operands
-    are multiplied from left to right.
+    A product with a matrix of known sizes becomes `dense`, a single operand `sum` and `transpose`; more than two
+    operands are multiplied from left to right.
 
     Args:
         equation: such as "bthd,hde->bte"; "..." stands for any axes.
@@ -149,7 +150,25 @@ def _pair(first: str, x: Any, second: str, y: Any, result: str, broadcast: str) 
     return apply(EINSUM, (x, y), {**attrs, "broadcast": kept} if kept else attrs)
 
 
-def _as_dense(first: str, x: Any, second: str, y: Any, result: str) -> Any:
+def einsum_dense(equation: str, x: Any, kernel: Any, bias: Any = None) -> Any:
+    """`einsum` of two operands, plus a bias; where it is `dense`, the bias is part of it.
+
+    Args:
+        bias: broadcast against the result.
+    """
+    if bias is not None:
+        text, _ = explicit(equation, (len(shape_of(x)), len(shape_of(kernel))))
+        (first, second), result = text.split("->")[0].split(","), text.split("->")[1]
+        depth = len([label for label in second if label in first])
+        if shape_of(bias) == shape_of(kernel)[depth:]:
+            made = _as_dense(first, x, second, kernel, result, bias)
+            if made is not None:
+                return made
+        return add(einsum(equation, x, kernel), bias)
+    return einsum(equation, x, kernel)
+
+
+def _as_dense(first: str, x: Any, second: str, y: Any, result: str, bias: Any = None) -> Any:
     """`dense`, where x ends with what y begins with, y's sizes are known, and the result has x's axes, then y's."""
     from graphflow.ops.shape import sizes
 
@@ -170,5 +189,6 @@ def _as_dense(first: str, x: Any, second: str, y: Any, result: str) -> Any:
     k, n = math.prod(kernel[:depth]), math.prod(kernel[depth:])  # type: ignore[arg-type]
     ahead = sizes(x)[:-depth]
     flat = x if depth == 1 else reshape(x, (*ahead, k))
-    made = dense(flat, y if len(kernel) == 2 else reshape(y, (k, n)))
+    flat_bias = bias if bias is None or len(kernel) - depth == 1 else reshape(bias, (n,))
+    made = dense(flat, y if len(kernel) == 2 else reshape(y, (k, n)), flat_bias)
     return made if len(kernel) - depth == 1 else reshape(made, (*ahead, *kernel[depth:]))

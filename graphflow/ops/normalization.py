@@ -73,11 +73,11 @@ def _layer_norm_reference(attrs: Attrs, x: Array, gamma: Array | None, beta: Arr
         y = (rows if attrs["rms"] else centred) * (1 / np.sqrt(variance + np.asarray(attrs["epsilon"], x.dtype)))
     y = y.reshape(x.shape)
     y = y if gamma is None else y * gamma
-    return y if beta is None else y + beta
+    return np.asarray(y if beta is None else y + beta)
 
 
 def _normal_flops(attrs: Attrs, inputs: Any, outputs: Any) -> int:
-    return 8 * math.prod(outputs[0].shape)
+    return int(8 * math.prod(outputs[0].shape))
 
 
 LAYER_NORM = define("layer_norm", _infer_layer_norm, _layer_norm_reference, tolerance=2e-5, flops=_normal_flops)
@@ -124,7 +124,7 @@ def _group_norm_reference(attrs: Attrs, x: Array, gamma: Array | None, beta: Arr
         variance = (centred * centred).sum((1, 3), keepdims=True) / count
         y = (centred * (1 / np.sqrt(variance + np.asarray(attrs["epsilon"], x.dtype)))).reshape(x.shape)
     y = y if gamma is None else y * gamma
-    return y if beta is None else y + beta
+    return np.asarray(y if beta is None else y + beta)
 
 
 GROUP_NORM = define("group_norm", _infer_group_norm, _group_norm_reference, tolerance=2e-5, flops=_normal_flops)

@@ -32,12 +32,12 @@ def _generator(attrs: Attrs, like: Array, seed: Array) -> tuple[np.random.Genera
 
 def _uniform_reference(attrs: Attrs, like: Array, seed: Array) -> Array:
     generator, shape = _generator(attrs, like, seed)
-    return generator.random(shape, np.float32).astype(like.dtype)
+    return np.asarray(generator.random(shape, np.float32), like.dtype)
 
 
 def _normal_reference(attrs: Attrs, like: Array, seed: Array) -> Array:
     generator, shape = _generator(attrs, like, seed)
-    return generator.standard_normal(shape, np.float32).astype(like.dtype)
+    return np.asarray(generator.standard_normal(shape, np.float32), like.dtype)
 
 
 UNIFORM = define("random_uniform", _infer_uniform, _uniform_reference, effect="random")

@@ -111,6 +111,12 @@ def masks() -> list[OpCase]:
         OpCase("cast", (x(3, 5, dtype="int64", low=0, high=3),), {"dtype": "bool"}),
         OpCase("cast", (x(3, 8, kind="special"),), {"dtype": "bool"}, "special"),
     ]
+    bounds = {"row_axis": 1, "column_axis": 2}
+    cases += [
+        OpCase("band", (x(3, 5, 7), x(3, 5, 7)), {**bounds, "low": 0, "high": 2**62}, "causal"),
+        OpCase("band", (x(3, 5, 2), x(3, 2, 7)), {**bounds, "low": -1, "high": 2}, "window"),
+        OpCase("band", (x(3, 0, 2), x(3, 2, 7)), {**bounds, "low": -1, "high": 2}, "no_rows"),
+    ]
     for name in ("any", "all"):
         cases += [
             OpCase(name, (x(3, 4, 5, dtype="bool"),), {"axes": (1,), "keepdims": True}, "middle"),
