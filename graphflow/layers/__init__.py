@@ -2,6 +2,8 @@
 
 from graphflow.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax, ThresholdedReLU
 from graphflow.layers.attention import AdditiveAttention, Attention
+from graphflow.layers.cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells
+from graphflow.layers.conv_lstm import ConvLSTM1D, ConvLSTM2D, ConvLSTM3D
 from graphflow.layers.convolution import Conv1D, Conv2D, Conv3D
 from graphflow.layers.core import Dense, EinsumDense, Embedding, Identity
 from graphflow.layers.input import Input, InputLayer
@@ -45,7 +47,7 @@ from graphflow.layers.pooling import (
     MaxPooling3D,
 )
 from graphflow.layers.preprocessing import Normalization, Rescaling
-from graphflow.layers.recurrent import LSTM
+from graphflow.layers.recurrent import GRU, LSTM, SimpleRNN
 from graphflow.layers.regularization import (
     ActivityRegularization,
     AlphaDropout,
@@ -57,13 +59,17 @@ from graphflow.layers.regularization import (
     SpatialDropout3D,
 )
 from graphflow.layers.reshaping import Flatten, Permute, RepeatVector, Reshape
+from graphflow.layers.rnn import RNN
 from graphflow.layers.separable import DepthwiseConv1D, DepthwiseConv2D, SeparableConv1D, SeparableConv2D
 from graphflow.layers.transposed import Conv1DTranspose, Conv2DTranspose, Conv3DTranspose
 from graphflow.layers.upsampling import UpSampling1D, UpSampling2D, UpSampling3D
+from graphflow.layers.wrappers import Bidirectional, TimeDistributed
 
 __all__ = [
     "ELU",
+    "GRU",
     "LSTM",
+    "RNN",
     "Activation",
     "ActivityRegularization",
     "Add",
@@ -75,6 +81,7 @@ __all__ = [
     "AveragePooling2D",
     "AveragePooling3D",
     "BatchNormalization",
+    "Bidirectional",
     "Concatenate",
     "Conv1D",
     "Conv1DTranspose",
@@ -82,6 +89,9 @@ __all__ = [
     "Conv2DTranspose",
     "Conv3D",
     "Conv3DTranspose",
+    "ConvLSTM1D",
+    "ConvLSTM2D",
+    "ConvLSTM3D",
     "Cropping1D",
     "Cropping2D",
     "Cropping3D",
@@ -93,6 +103,7 @@ __all__ = [
     "EinsumDense",
     "Embedding",
     "Flatten",
+    "GRUCell",
     "GaussianDropout",
     "GaussianNoise",
     "GlobalAveragePooling1D",
@@ -105,6 +116,7 @@ __all__ = [
     "Identity",
     "Input",
     "InputLayer",
+    "LSTMCell",
     "Lambda",
     "Layer",
     "LayerNormalization",
@@ -128,12 +140,16 @@ __all__ = [
     "Reshape",
     "SeparableConv1D",
     "SeparableConv2D",
+    "SimpleRNN",
+    "SimpleRNNCell",
     "Softmax",
     "SpatialDropout1D",
     "SpatialDropout2D",
     "SpatialDropout3D",
+    "StackedRNNCells",
     "Subtract",
     "ThresholdedReLU",
+    "TimeDistributed",
     "UnitNormalization",
     "UpSampling1D",
     "UpSampling2D",

@@ -194,6 +194,26 @@ def _recurrent() -> list[LayerCase]:
         LayerCase("LSTM", {"units": 3, "recurrent_activation": "hard_sigmoid"}, (STEPS,), in_keras=False),
         LayerCase("LSTM", {"units": 33, "unit_forget_bias": False}, (x(2, 9, 17),)),
     ]
+    for name, sequences, backwards in product(("SimpleRNN", "GRU"), (False, True), (False, True)):
+        config = {"units": 4, "return_sequences": sequences, "go_backwards": backwards, "use_bias": not backwards}
+        cases.append(LayerCase(name, config, (STEPS,)))
+        cases.append(LayerCase(name, {**config, "return_state": True, "activation": "softmax"}, (STEPS,)))
+    for after in (False, True):
+        cases.append(LayerCase("GRU", {"units": 18, "reset_after": after, "activation": "relu"}, (x(2, 9, 5),)))
+    for rank, last in product((1, 2, 3), (True, False)):
+        sizes = (7, 6, 5)[:rank]
+        shape = (2, 3, *sizes, 2) if last else (2, 3, 2, *sizes)
+        config = {
+            "filters": 3,
+            "kernel_size": 3,
+            "padding": "same" if last else "valid",
+            "recurrent_activation": "sigmoid",
+            "return_sequences": last,
+            **({} if last else {"data_format": "channels_first"}),
+        }
+        cases.append(LayerCase(f"ConvLSTM{rank}D", config, (x(*shape),), in_keras=last))
+    config = {"filters": 2, "kernel_size": (2, 3), "strides": 2, "use_bias": False, "recurrent_activation": "sigmoid"}
+    cases.append(LayerCase("ConvLSTM2D", {**config, "return_state": True}, (x(2, 3, 7, 6, 2),)))
     return cases
 
 
@@ -210,7 +230,14 @@ def _windows() -> list[LayerCase]:
 CASES: list[LayerCase] = [*_core(), *_convolutions(), *_windows(), *_recurrent()]
 
 NO_CASE = {
+    "Bidirectional": "tests/test_recurrent.py",
+    "GRUCell": "tests/test_recurrent.py",
     "InputLayer": "it is what a case begins with",
+    "LSTMCell": "tests/test_recurrent.py",
+    "RNN": "tests/test_recurrent.py",
+    "SimpleRNNCell": "tests/test_recurrent.py",
+    "StackedRNNCells": "tests/test_recurrent.py",
+    "TimeDistributed": "tests/test_recurrent.py",
     "Model": "tests/test_models.py and tests/parity",
     "Sequential": "tests/test_models.py and tests/parity",
 }
