@@ -22,8 +22,14 @@ keras = pytest.importorskip("keras", reason="Keras is the oracle: install the ex
 Array = np.ndarray[Any, Any]
 COMPARED = [case for case in CASES if case.in_keras]
 
-ONLY_LAST = ("Conv1D", "Conv2D", "MaxPooling1D", "MaxPooling2D", "AveragePooling1D", "AveragePooling2D")
-"""Layers whose channels_first form TensorFlow does not compute on a CPU: the transposed result stands for it."""
+BOTH_FORMATS = (
+    "Flatten",
+    "GlobalAveragePooling1D",
+    "GlobalAveragePooling2D",
+    "GlobalMaxPooling1D",
+    "GlobalMaxPooling2D",
+)
+"""Layers whose channels_first form TensorFlow computes on a CPU; for others the transposed result stands for it."""
 
 
 def as_list(outputs: Any) -> list[Array]:
@@ -44,7 +50,7 @@ def assert_equal(actual: Any, expected: Any) -> None:
 def keras_call(case: LayerCase, weights: list[Array], arrays: list[Array]) -> Any:
     """What Keras computes, in its own format where TensorFlow can."""
     config = dict(case.config)
-    moved = config.get("data_format") == "channels_first" and case.layer in ONLY_LAST
+    moved = config.get("data_format") == "channels_first" and case.layer not in BOTH_FORMATS
     if moved:
         config["data_format"] = "channels_last"
         arrays = [np.moveaxis(array, 1, -1) for array in arrays]
@@ -66,7 +72,9 @@ def test_a_layer_computes_what_keras_computes(case: LayerCase) -> None:
     assert_equal(model.predict(arrays), keras_call(case, layer.get_weights(), arrays))
 
 
-@pytest.mark.parametrize("cls", sorted({case.layer for case in CASES} - {"Lambda"}))
+@pytest.mark.parametrize(
+    "cls", sorted({case.layer for case in CASES if hasattr(keras.layers, case.layer)} - {"Lambda"})
+)
 def test_every_layer_class_is_compared(cls: str) -> None:
     assert any(case.layer == cls for case in COMPARED)
 
