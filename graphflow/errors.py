@@ -46,12 +46,17 @@ class UnsupportedError(GraphflowError, NotImplementedError):
     """A request that is well formed, but that graphflow can not carry out; the message names what is missing."""
 
 
-def located(error: GraphflowError, place: str) -> GraphflowError:
-    """A copy of `error` whose message begins with `place`; an error that has a place already is returned as it is."""
-    if getattr(error, "place", None) is not None:
+def located(error: GraphflowError, place: str, kind: str = "layer") -> GraphflowError:
+    """A copy of `error` whose message begins with `place`.
+
+    Each kind of place ("op", "layer", "file") is said once, by the innermost code that knows it: an error that has a
+    place of this kind already is returned as it is.
+    """
+    kinds: frozenset[str] = getattr(error, "kinds", frozenset())
+    if kind in kinds:
         return error
     copy = type(error)(f"{place}: {error}")
-    copy.place = place  # type: ignore[attr-defined]
+    copy.kinds = kinds | {kind}  # type: ignore[attr-defined]
     return copy
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,10 @@ get = REGISTRY.get
 class _Random(Initializer):
     def __init__(self, seed: int | None = None) -> None:
         self.seed = seed
-        self._generator = np.random.Generator(np.random.PCG64(_plain_seed(seed)))
+
+    @cached_property
+    def _generator(self) -> np.random.Generator:
+        return np.random.Generator(np.random.PCG64(_plain_seed(self.seed)))
 
     def get_config(self) -> dict[str, Any]:
         return {"seed": self.seed}

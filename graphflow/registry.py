@@ -122,6 +122,8 @@ class Configured:
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
         """An object of a configuration; arguments of newer versions are left out where they are None."""
+        if not config:
+            return cls()
         known = inspect.signature(cls).parameters
         return cls(**{name: value for name, value in config.items() if name in known or value is not None})
 

@@ -26,7 +26,7 @@
 #define GF_OPEN (1ull << 31)
 #define GF_JOINED (GF_OPEN - 1)
 
-enum { GF_SPINS_ASLEEP = 2000, GF_SPINS_AWAKE = 40000 };
+enum { GF_SPINS_ASLEEP = 10000, GF_SPINS_AWAKE = 40000, GF_SPINS_WAITING = 2000 };
 
 static struct {
     gf_leaf run;
@@ -73,7 +73,7 @@ static int gf_join(uint64_t *seen)
 static void *gf_thread(void *unused)
 {
     uint64_t seen = 0;
-    int spins = 0;
+    int spins = 0, was_running = 0;
     (void)unused;
     gf_default_float();
     for (;;) {
@@ -86,7 +86,12 @@ static void *gf_thread(void *unused)
             continue;
         }
         gf_pause();
-        if (++spins < (atomic_load_explicit(&gf_running, memory_order_relaxed) ? GF_SPINS_AWAKE : GF_SPINS_ASLEEP))
+        int running = atomic_load_explicit(&gf_running, memory_order_relaxed) > 0;
+        if (running != was_running) {
+            was_running = running;
+            spins = 0;
+        }
+        if (++spins < (running ? GF_SPINS_AWAKE : GF_SPINS_ASLEEP))
             continue;
         spins = 0;
         pthread_mutex_lock(&gf_mutex);
@@ -170,7 +175,7 @@ int gf_pool_run(gf_leaf run, const void *args, int64_t items, int64_t grain, int
     atomic_fetch_and(&gf_state, ~GF_OPEN);
     for (int spins = 0; atomic_load_explicit(&gf_state, memory_order_acquire) & GF_JOINED; spins++) {
         gf_pause();
-        if (spins > 100000) {
+        if (spins > GF_SPINS_WAITING) {
             sched_yield();
             spins = 0;
         }

@@ -92,6 +92,10 @@ class Graph:
         """All nodes, in the order they were added."""
         return iter(self._nodes)
 
+    def holds(self, node: Node) -> bool:
+        """Whether a node is part of this graph."""
+        return node in self._nodes
+
     def add_input(self, spec: TensorSpec, name: str) -> Value:
         value = Value(spec, "input")
         value.name = name

@@ -25,6 +25,19 @@ class Rewriter(GraphBuilder):
         self.graph.replace_uses(old, self.as_value(new))
 
 
+def drop_unused(graph: Graph, node: Node) -> None:
+    """Remove a pure node that nothing uses any more, then those that only it used."""
+    waiting = [node]
+    while waiting:
+        one = waiting.pop()
+        if one.op.effect != "pure" or any(value.uses or graph.is_output(value) for value in one.outputs):
+            continue
+        sources = [value.node for value in one.inputs if value is not None and value.node is not None]
+        if graph.holds(one):
+            graph.remove(one)
+            waiting.extend(sources)
+
+
 def only_user(graph: Graph, value: Value) -> Node | None:
     """The node that uses a value, if it is the only use and the value does not leave the graph."""
     if len(value.uses) != 1 or value.use_count != 1 or graph.is_output(value):

@@ -32,6 +32,10 @@ FLOPS_PER_NS = {"avx512": 150.0, "avx2": 80.0, "base": 20.0}
 """A guess of what the GEMM reaches on one thread, to decide whether threads should share a step."""
 
 
+CACHE_BYTES_PER_NS = 30.0
+"""A guess of what one thread reads beyond its second-level cache."""
+
+
 def _round_up(value: int, step: int) -> int:
     return -(-value // step) * step
 
@@ -106,7 +110,9 @@ def gemm_step(x: Ref, w: Ref, y: Ref, m: int, n: int, k: int, call: Call, epilog
             **epilogue,
         },
         items=blocks * -(-n // block_n),
-        nanoseconds=2.0 * m * n * k / FLOPS_PER_NS[call.isa.name],
+        nanoseconds=max(
+            2.0 * m * n * k / FLOPS_PER_NS[call.isa.name], 4.0 * (k * n + m * k + m * n) / CACHE_BYTES_PER_NS
+        ),
     )
 
 

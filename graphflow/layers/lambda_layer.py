@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from graphflow import ops
-from graphflow.errors import ArgumentError, ArgumentTypeError, GraphflowError, ShapeError
+from graphflow.errors import ArgumentError, ArgumentTypeError, ShapeError
 from graphflow.layers.layer import Layer, is_tensor
 from graphflow.layers.nest import leaves, transform
 from graphflow.layers.registry import layer
@@ -66,8 +66,8 @@ class Lambda(Layer):
         own = transform(lambda leaf: leaf.copy() if isinstance(leaf, np.ndarray) else leaf, inputs)
         try:
             outputs = self.function(own, **extra)
-        except GraphflowError as error:
-            if not isinstance(error, ArgumentTypeError) or not any(is_tensor(leaf) for leaf in leaves(inputs)):
+        except (ArgumentTypeError, TypeError, AttributeError):
+            if not any(is_tensor(leaf) for leaf in leaves(inputs)):
                 raise
             return self._opaque(inputs, extra)
         outputs = transform(lambda leaf: leaf if hasattr(leaf, "shape") else np.asarray(leaf, self.dtype), outputs)
@@ -91,9 +91,9 @@ class Lambda(Layer):
         declared = self.declared_shape
         if callable(declared):
             declared = declared(shapes)
-            several = isinstance(declared, list) or (declared and isinstance(declared[0], (list, tuple)))
+            several = bool(declared) and isinstance(declared[0], (list, tuple))
             return [tuple(one) for one in declared] if several else [tuple(declared)]
-        several = declared and isinstance(declared[0], (list, tuple))
+        several = bool(declared) and isinstance(declared[0], (list, tuple))
         return [(*batch, *one) for one in (declared if several else [declared])]
 
     def _check_shape(self, inputs: Any, specs: list[TensorSpec]) -> None:
@@ -119,7 +119,8 @@ class Lambda(Layer):
 
         def compute(*arrays: Any) -> Any:
             with tracing(None):
-                return function(list(arrays) if several else arrays[0], **extra)
+                copies = [np.array(array) for array in arrays]  # the function may change them
+                return function(copies if several else copies[0], **extra)
 
         if self._probed is None:
             self._probed = self._probe(compute, tensors, inputs)

@@ -6,6 +6,7 @@ values (nodes are added) and arrays (numbers are computed).
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -109,6 +110,11 @@ def clear_session() -> None:
 def is_tensor(item: Any) -> bool:
     """Whether something is a tensor with a description in place of numbers."""
     return isinstance(item, (KerasTensor, GraphTensor))
+
+
+def bare(tensor: Any) -> Any:
+    """The same tensor as another object, with no mask and no history."""
+    return GraphTensor(tensor.builder, tensor.value) if isinstance(tensor, GraphTensor) else KerasTensor(tensor.spec)
 
 
 def mask_of(structure: Any) -> Any:
@@ -409,7 +415,8 @@ class Layer:
         takes = self._call_takes()
         mask = mask_of(args[0]) if args else None
         if "mask" in kwargs and "mask" not in takes:
-            mask = kwargs.pop("mask")
+            mask = kwargs["mask"]
+            kwargs = {key: value for key, value in kwargs.items() if key != "mask"}
         elif "mask" in takes:
             if kwargs.get("mask") is None and mask is not None:
                 kwargs = {**kwargs, "mask": mask}
@@ -425,8 +432,7 @@ class Layer:
                 "or give it its input through a layer that consumes masks."
             )
         outputs = self.call(*args, **kwargs)
-        self._attach_masks(args, outputs, mask)
-        return outputs
+        return self._with_masks(args, outputs, mask)
 
     def _drops_masks(self) -> bool:
         """Whether a mask ends here without an error: read from a file, as tf.keras and Keras 3 do."""
@@ -456,18 +462,18 @@ class Layer:
             self.set_weights(self._initial_weights)
             self._initial_weights = None
 
-    def _attach_masks(self, args: tuple[Any, ...], outputs: Any, mask: Any) -> None:
+    def _with_masks(self, args: tuple[Any, ...], outputs: Any, mask: Any) -> Any:
+        """The outputs with the masks that `compute_mask` gives; an input that was returned as it is gets a copy."""
+        given = {id(leaf) for leaf in leaves(args)}
+        outputs = transform(lambda leaf: bare(leaf) if is_tensor(leaf) and id(leaf) in given else leaf, outputs)
         made = [leaf for leaf in leaves(outputs) if is_tensor(leaf)]
         if not made or (mask is None and type(self).compute_mask is Layer.compute_mask):
-            return
+            return outputs
         masks = self.compute_mask(single(list(args)) if len(args) == 1 else args[0], mask)
-        given = {id(leaf) for leaf in leaves(args)}
-        found = (
-            list(leaves(masks)) if isinstance(masks, (list, tuple)) else [masks] * (1 if len(made) > 1 else len(made))
-        )
+        found = list(leaves(masks)) if isinstance(masks, (list, tuple)) else [masks]
         for tensor, one in zip(made, found, strict=False):
-            if id(tensor) not in given:
-                tensor._keras_mask = one
+            tensor._keras_mask = one
+        return outputs
 
     def _fresh(self, outputs: Any, given: list[Any]) -> Any:
         """Outputs as tensors of their own, also where the call returned an input as it was."""
@@ -498,9 +504,15 @@ class Layer:
                 return KerasTensor(TensorSpec(tuple(item), self._input_dtype()))
             return [as_tensors(one) for one in item]
 
-        with tracing(infer_only):
-            outputs = self._run((as_tensors(input_shape),), {})
+        layer = self if self.built else self._unrecorded_copy()
+        with tracing(infer_only), deferred_weights():
+            outputs = layer._run((as_tensors(input_shape),), {})
         return transform(lambda leaf: spec_of(leaf).shape, outputs)
+
+    def _unrecorded_copy(self) -> Layer:
+        """A copy that can be built without a trace on this layer."""
+        records: dict[int, Any] = {id(self._inbound_nodes): [], id(self._outbound_nodes): []}
+        return copy.deepcopy(self, records)
 
     def _input_dtype(self) -> str:
         return self.dtype

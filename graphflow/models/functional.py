@@ -113,7 +113,7 @@ class Model(Layer):
     @property
     def output_names(self) -> list[str]:
         """The names of the layers that make the outputs, made unique."""
-        if isinstance(self._nested_outputs, dict):
+        if isinstance(self._nested_outputs, dict) and len(self._nested_outputs) == len(self.outputs):
             return list(self._nested_outputs)
         names: list[str] = []
         for tensor in self.outputs:
@@ -206,8 +206,9 @@ class Model(Layer):
                     tensor._keras_mask = one
         return self._network.run(flat)
 
-    def _attach_masks(self, args: tuple[Any, ...], outputs: Any, mask: Any) -> None:
+    def _with_masks(self, args: tuple[Any, ...], outputs: Any, mask: Any) -> Any:
         """The outputs carry the masks of the inner layers already."""
+        return outputs
 
     def _as_input(self, leaf: Any) -> Any:
         return leaf

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from graphflow.errors import ArgumentError, ArgumentTypeError, ShapeError
-from graphflow.runtime.feed import check_shape
+from graphflow.runtime.feed import as_array, check_shape
 from graphflow.runtime.session import Session
 
 Array = np.ndarray[Any, Any]
@@ -46,11 +46,15 @@ def predict_arrays(
     size = DEFAULT_BATCH if batch_size is None else batch_size
     if not isinstance(size, (int, np.integer)) or isinstance(size, bool) or size < 1:
         raise ArgumentError(f"batch_size must be a positive integer, received {batch_size!r}.")
-    sources = [one if hasattr(one, "shape") and hasattr(one, "__getitem__") else np.asarray(one) for one in inputs]
+    sources = [
+        one if hasattr(one, "shape") and hasattr(one, "__getitem__") else as_array(one, name)
+        for one, name in zip(inputs, session.input_names, strict=True)
+    ]
     rows = _rows(session, sources)
     for source, value in zip(sources, session.graph.inputs, strict=True):
         rest = value.spec.with_shape((None, *value.spec.shape[1:]))
         check_shape(tuple(int(size) for size in source.shape), rest, value.name)
+    check_steps(steps)
     if steps is not None:
         rows = min(rows, int(steps) * int(size))
     starts = range(0, max(rows, 1), int(size))
@@ -73,6 +77,16 @@ def predict_arrays(
                     held.append(one)
             advance(1)
     return results or [_joined(held) for held in collected]
+
+
+def check_steps(steps: int | None) -> None:
+    """Check the number of batches to stop after.
+
+    Raises:
+        ArgumentError: neither None nor a positive integer.
+    """
+    if steps is not None and (not isinstance(steps, (int, np.integer)) or isinstance(steps, bool) or steps < 1):
+        raise ArgumentError(f"steps must be a positive integer or None, received {steps!r}.")
 
 
 def _rows(session: Session, sources: Sequence[Any]) -> int:
@@ -106,6 +120,7 @@ def predict_batches(
     session: Session, batches: Any, steps: int | None, verbose: Any, flat: Callable[[Any], list[Any]]
 ) -> list[Array]:
     """The outputs for batches from an iterator; of a tuple (x, y, ...) the first is the input."""
+    check_steps(steps)
     collected: list[list[Array]] = []
     iterator = islice(iter(batches), steps) if steps is not None else iter(batches)
     with progress(steps, "batch", verbose) as advance:

@@ -276,13 +276,18 @@ def pad(x: Any, amounts: Sequence[Sequence[int]], value: float = 0.0) -> Any:
         raise ArgumentError(
             f"pad needs a (before, after) pair for each of {len(shape_of(x))} axes, received {amounts}."
         )
-    return apply(PAD, (x,), {"amounts": tuple((int(a), int(b)) for a, b in amounts), "value": value})
+    plain = tuple((int(before), int(after)) for before, after in amounts)
+    if any(amount < 0 for pair in plain for amount in pair):
+        raise ArgumentError(f"pad takes amounts of at least 0, received {amounts}.")
+    return apply(PAD, (x,), {"amounts": plain, "value": value})
 
 
 def _infer_broadcast(attrs: Attrs, specs: Any, values: Any) -> tuple[TensorSpec, ...]:
     shape: Shape = attrs["shape"]
     merged = broadcast_shapes(specs[0].shape, shape)
-    if len(merged) != len(shape):
+    if len(merged) != len(shape) or any(
+        b is not None and a not in (b, None) for a, b in zip(merged, shape, strict=True)
+    ):
         raise ShapeError(f"Can not broadcast {format_shape(specs[0].shape)} to {format_shape(shape)}.")
     return (specs[0].with_shape(merged),)
 
@@ -309,6 +314,8 @@ def tile(x: Any, repeats: Sequence[int]) -> Any:
     """`x` repeated as a whole, `repeats` times along each axis."""
     x = as_operand(x)
     counts = tuple(int(count) for count in repeats)
+    for _ in range(len(counts) - len(shape_of(x))):
+        x = expand_dims(x, 0)
     counts = (1,) * (len(shape_of(x)) - len(counts)) + counts
     return apply(TILE, (x,), {"repeats": counts})
 

@@ -54,7 +54,7 @@ def infer(
         return op.infer(attrs, specs, values or (None,) * len(specs))
     except GraphflowError as error:
         shown = ", ".join("none" if spec is None else str(spec) for spec in specs)
-        raise located(error, f"op {op.name!r} on ({shown})") from None
+        raise located(error, f"op {op.name!r} on ({shown})", "op") from None
 
 
 def evaluate(op: OpDef, args: Sequence[Any], attrs: Attrs) -> Any:

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from graphflow.errors import ShapeError
 from graphflow.ops.activation import absolute, exp, log, sqrt, square
 from graphflow.ops.array import squeeze
 from graphflow.ops.dispatch import apply
 from graphflow.ops.elementwise import add, cast, divide, less, maximum, multiply, subtract, where
 from graphflow.ops.operands import as_axes, as_axis, as_operand, dtype_of, floating, shape_of
 from graphflow.ops.registry import OPS, Array, Attrs, define
-from graphflow.spec import TensorSpec
+from graphflow.spec import TensorSpec, format_shape
 
 
 def _reduced(spec: TensorSpec, axes: tuple[int, ...], keepdims: bool) -> tuple[int | None, ...]:
@@ -23,6 +24,15 @@ def _reduced(spec: TensorSpec, axes: tuple[int, ...], keepdims: bool) -> tuple[i
 
 def _infer_reduce(attrs: Attrs, specs: Any, values: Any) -> tuple[TensorSpec, ...]:
     return (specs[0].with_shape(_reduced(specs[0], attrs["axes"], attrs["keepdims"])),)
+
+
+def _infer_extreme(attrs: Attrs, specs: Any, values: Any) -> tuple[TensorSpec, ...]:
+    axes = attrs["axes"] if "axes" in attrs else (attrs["axis"],)
+    if 0 in [specs[0].shape[axis] for axis in axes]:
+        raise ShapeError(
+            f"There is no largest or smallest of no elements: {format_shape(specs[0].shape)} over axes {axes}."
+        )
+    return _infer_reduce(attrs, specs, values) if "axes" in attrs else _infer_arg(attrs, specs, values)
 
 
 def _infer_logical(attrs: Attrs, specs: Any, values: Any) -> tuple[TensorSpec, ...]:
@@ -49,7 +59,8 @@ _ARITHMETIC: dict[str, Callable[..., Any]] = {
     "min": np.min,
 }
 for _name, _function in _ARITHMETIC.items():
-    define(_name, _infer_reduce, _reference(_function), tolerance=1e-5)
+    _infer = _infer_extreme if _name in ("max", "min") else _infer_reduce
+    define(_name, _infer, _reference(_function), tolerance=1e-5)
 for _name, _function in {"any": np.any, "all": np.all}.items():
     define(_name, _infer_logical, _reference(_function))
 
@@ -130,8 +141,8 @@ def _infer_arg(attrs: Attrs, specs: Any, values: Any) -> tuple[TensorSpec, ...]:
     return (TensorSpec(_reduced(specs[0], (attrs["axis"],), False), "int64"),)
 
 
-ARGMAX = define("argmax", _infer_arg, lambda attrs, x: np.argmax(x, attrs["axis"]).astype(np.int64))
-ARGMIN = define("argmin", _infer_arg, lambda attrs, x: np.argmin(x, attrs["axis"]).astype(np.int64))
+ARGMAX = define("argmax", _infer_extreme, lambda attrs, x: np.argmax(x, attrs["axis"]).astype(np.int64))
+ARGMIN = define("argmin", _infer_extreme, lambda attrs, x: np.argmin(x, attrs["axis"]).astype(np.int64))
 
 
 def argmax(x: Any, axis: int = -1) -> Any:

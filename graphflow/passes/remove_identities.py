@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from graphflow.ir.graph import Graph, Value
 from graphflow.ir.record import Journal
-from graphflow.ir.rewrite import Rewriter
+from graphflow.ir.rewrite import Rewriter, drop_unused
 from graphflow.ops import transpose
 
 
@@ -21,6 +21,7 @@ def remove_identities(graph: Graph, journal: Journal) -> bool:
             continue
         if _is_identity(node.op.name, source, node.outputs[0]) and not _is_bare_output(graph, node.outputs[0], source):
             graph.replace_uses(node.outputs[0], source)
+            drop_unused(graph, node)
             journal.note("remove_identities", node.origin, f"removed {node.op.name}")
             changed = True
         elif node.op.name == "transpose" and source.node is not None and source.node.op.name == "transpose":
@@ -29,6 +30,7 @@ def remove_identities(graph: Graph, journal: Journal) -> bool:
             rewriter = Rewriter(graph, node)
             new = transpose(rewriter.tensor(first.inputs[0]), axes)
             rewriter.replace(node.outputs[0], new)
+            drop_unused(graph, node)
             journal.note("remove_identities", node.origin, "joined two transposes")
             changed = True
     return changed

@@ -44,14 +44,26 @@ def as_input(given: Any, spec: TensorSpec, name: str) -> Array:
     if type(given) is np.ndarray and given.dtype == spec.dtype and given.flags.c_contiguous and given.dtype.isnative:
         array = given
     else:
-        if hasattr(given, "toarray"):
-            given = given.toarray()
-        array = _cast(np.asarray(given), spec.dtype, name)
+        array = _cast(as_array(given, name), spec.dtype, name)
     shape = spec.shape
     if array.ndim == len(shape) - 1 and shape and shape[-1] == 1:
         array = array.reshape(*array.shape, 1)
     check_shape(array.shape, spec, name)
     return array
+
+
+def as_array(given: Any, name: str) -> Array:
+    """What is given for an input as an array, whatever its dtype; sparse matrices are filled.
+
+    Raises:
+        ShapeError: nested lists of unequal lengths.
+    """
+    if hasattr(given, "toarray"):
+        given = given.toarray()
+    try:
+        return np.asarray(given)
+    except ValueError as error:
+        raise ShapeError(f"Input {name!r} takes an array, received lists that do not make one: {error}") from None
 
 
 def check_shape(shape: tuple[int, ...], spec: TensorSpec, name: str) -> None:
@@ -79,7 +91,7 @@ def _cast(array: Array, dtype: str, name: str) -> Array:
             raise DataError(f"Input {name!r} takes {dtype}: {array[at]!r} at {at} is not a whole number.")
     if wanted.kind in "iu" and array.size:
         limits = np.iinfo(wanted)
-        low, high = array.min(), array.max()
+        low, high = int(array.min()), int(array.max())
         if low < limits.min or high > limits.max:
             raise DataError(f"Input {name!r} takes {dtype}: values from {low} to {high} do not fit.")
     with np.errstate(over="ignore"):

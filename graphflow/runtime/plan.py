@@ -29,7 +29,7 @@ from graphflow.spec import Shape, TensorSpec
 from graphflow.variable import Variable
 
 Array = np.ndarray[Any, Any]
-PARALLEL_FROM_NS = 20_000.0
+PARALLEL_FROM_NS = 6_000.0
 """Steps that are guessed to take less are not shared between threads."""
 
 

@@ -16,6 +16,7 @@ from graphflow.ir.graph import Graph, Value
 from graphflow.ir.stage import leaf_stage
 from graphflow.kernels import isa as instruction_sets
 from graphflow.knobs import get as knob
+from graphflow.knobs import knobs
 from graphflow.ops.lookup import index_error
 from graphflow.passes import tune
 from graphflow.runtime.bindings import Bindings
@@ -94,10 +95,22 @@ class Session:
             if results is not None:
                 return results
         arrays = self._feed(inputs)
+        if knob("debug") >= 4:
+            self._check(arrays)
         if self._stateful:
             with self._lock:
                 return self._run(arrays, out)
         return self._run(arrays, out)
+
+    def _check(self, arrays: list[Array]) -> None:
+        """Compare every step with its reference, on the values that the references give."""
+        from graphflow.runtime.check import check_steps
+
+        def run(graph: Graph, fed: list[Array]) -> list[Array]:
+            with knobs(debug=0, passes_off="all"):
+                return Session(graph).run(fed)
+
+        check_steps(self.graph, arrays, run)
 
     def _feed(self, inputs: Sequence[Any] | Mapping[str, Any]) -> list[Array]:
         if isinstance(inputs, Mapping):
@@ -107,9 +120,7 @@ class Session:
             names = ", ".join(self.input_names)
             count = len(self.graph.inputs)
             raise ArgumentError(f"The {count} inputs of this model are {names}; received {len(inputs)}.")
-        return [
-            as_input(given, value.spec, value.name) for given, value in zip(inputs, self.graph.inputs, strict=True)
-        ]
+        return [as_input(given, value.spec, value.name) for given, value in zip(inputs, self.graph.inputs, strict=True)]
 
     def plan(self, shapes: Sequence[Shape]) -> Plan:
         """The plan for concrete input shapes, made when it is first asked for."""
@@ -164,7 +175,7 @@ class Session:
     def _run(self, arrays: list[Array], out: Sequence[Array] | None) -> list[Array]:
         plan = self.plan([array.shape for array in arrays])
         context = self._take_context(plan)
-        results = _checked_out(out, plan, self.output_names)
+        results = _checked_out(out, plan, self.output_names, arrays)
         results += [np.empty(spec.shape, spec.dtype) for spec in plan.results[len(results) :]]  # type: ignore[arg-type]
         bases = [*arrays, *(state.value for state in plan.states), *results]
         views = _Views(plan, context, bases, self._bindings)
@@ -215,7 +226,7 @@ def _failure(plan: Plan, step: int, code: int, row: int, value: int) -> Graphflo
     return located(error, node.place)
 
 
-def _checked_out(out: Sequence[Array] | None, plan: Plan, names: Sequence[str]) -> list[Array]:
+def _checked_out(out: Sequence[Array] | None, plan: Plan, names: Sequence[str], inputs: list[Array]) -> list[Array]:
     if out is None:
         return []
     if len(out) != len(names):
@@ -230,6 +241,8 @@ def _checked_out(out: Sequence[Array] | None, plan: Plan, names: Sequence[str]) 
             raise ArgumentError(
                 f"Output {name!r} needs a writable C-contiguous array of {spec}, received {array.dtype}{array.shape}."
             )
+        if any(np.may_share_memory(array, other) for other in (*inputs, *(one for one in out if one is not array))):
+            raise ArgumentError(f"The array for output {name!r} must not overlap an input or another output.")
     return list(out)
 
 
