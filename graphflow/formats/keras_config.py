@@ -38,6 +38,9 @@ NEUTRAL: dict[str, Any] = {
 }
 """Arguments that change nothing at this value, for layers that do not take them."""
 
+HOLDS_LAYER = ("layer", "cell", "backward_layer")
+"""Arguments that are the description of a layer; of `cells` each item is one."""
+
 TAKES_SPARSE = frozenset(("InputLayer",))
 
 

@@ -9,7 +9,7 @@ from graphflow.errors import GraphflowError, ModelFormatError, UnsupportedError
 from graphflow.formats.container import open_archive
 from graphflow.formats.hdf5 import open_h5
 from graphflow.formats.json_text import parse_json
-from graphflow.formats.keras_config import layer_config, plain
+from graphflow.formats.keras_config import HOLDS_LAYER, layer_config, plain
 from graphflow.formats.keras_ops import reader
 from graphflow.formats.keras_weights import load_weights
 from graphflow.formats.limits import Limits
@@ -83,11 +83,24 @@ def _described(item: dict[str, Any], where: str) -> dict[str, Any]:
     elif name == "Lambda":
         described["config"] = _lambda(config, place)
     else:
-        described["config"] = layer_config(name, config, place)
+        inner = _inner_layers(config, where)
+        rest = {key: value for key, value in config.items() if key not in inner}
+        described["config"] = {**layer_config(name, rest, place), **inner}
     options = {key: plain(value, place) for key, value in config.items()} if module.startswith("keras.src.ops") else {}
     options.pop("name", None)
     described["inbound_nodes"] = [_node(node, options, place) for node in item.get("inbound_nodes") or []]
     return described
+
+
+def _inner_layers(config: dict[str, Any], where: str) -> dict[str, Any]:
+    """The arguments of a layer that are layers themselves, described as they are."""
+    found: dict[str, Any] = {}
+    for key in HOLDS_LAYER:
+        if isinstance(config.get(key), dict) and "class_name" in config[key]:
+            found[key] = _described(config[key], where)
+    if isinstance(config.get("cells"), list):
+        found["cells"] = [_described(_object(cell, where), where) for cell in config["cells"]]
+    return found
 
 
 def _node(node: Any, options: dict[str, Any], where: str) -> dict[str, Any]:

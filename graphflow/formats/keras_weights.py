@@ -2,12 +2,14 @@
 
 An object at path P has its variables in P/vars as datasets "0", "1", ...: trainable ones, then the rest. A model's
 layers lie under `layers`, named by their class in snake case, counted per container; the count goes on for layers
-without weights too.
+without weights too. Layers inside a layer lie in groups of their attributes' names (a recurrent layer's weights are in
+`cell`), those of a list in one group, named and counted like a model's.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 from graphflow.errors import ModelFormatError
@@ -20,10 +22,6 @@ from graphflow.variable import Variable
 CONTAINERS = ("layers", "_layer_checkpoint_dependencies")
 """The groups of a model's layers: Keras 3's, and that of tf.keras 2.12 and 2.13."""
 
-INNER: dict[str, str] = {"LSTM": "cell"}
-"""Layers whose own weights Keras keeps in an inner object."""
-
-
 NESTED: dict[str, dict[str, str]] = {
     "MultiHeadAttention": {
         "_query_dense": "query_dense",
@@ -33,7 +31,7 @@ NESTED: dict[str, dict[str, str]] = {
         "_output_dense": "output_dense",
     }
 }
-"""Layers made of layers: the attribute that holds each, and the group where Keras keeps its weights."""
+"""Layers made of layers whose groups have other names than the attributes: the attribute of each, and its group."""
 
 
 def own_variables(layer: Layer) -> list[Variable]:
@@ -53,21 +51,30 @@ def load_weights(file: WeightsFile, model: Model) -> None:
 
 def _load_model(file: WeightsFile, model: Model, path: str) -> None:
     container = next((name for name in CONTAINERS if file.kind(_join(path, name)) == "group"), CONTAINERS[0])
+    _load_container(file, model.layers, _join(path, container), set())
+
+
+def _load_container(file: WeightsFile, layers: Iterable[Layer], path: str, seen: set[int]) -> None:
     counts: Counter[str] = Counter()
-    for layer in model.layers:
+    for layer in layers:
         base = snake_case(type(layer).__name__ if type(layer).__name__ != "Model" else "Functional")
         counts[base] += 1
         name = base if counts[base] == 1 else f"{base}_{counts[base] - 1}"
-        inner = _join(path, container, name)
-        if isinstance(layer, Model):
-            _load_model(file, layer, inner)
-        else:
-            _load_layer(file, layer, inner)
+        _load_any(file, layer, _join(path, name), seen)
 
 
-def _load_layer(file: WeightsFile, layer: Layer, path: str) -> None:
-    held = INNER.get(type(layer).__name__)
-    group = _join(path, held, "vars") if held else _join(path, "vars")
+def _load_any(file: WeightsFile, layer: Layer, path: str, seen: set[int]) -> None:
+    if id(layer) in seen:
+        return
+    seen.add(id(layer))
+    if isinstance(layer, Model):
+        _load_model(file, layer, path)
+    else:
+        _load_layer(file, layer, path, seen)
+
+
+def _load_layer(file: WeightsFile, layer: Layer, path: str, seen: set[int]) -> None:
+    group = _join(path, "vars")
     variables = own_variables(layer)
     found = set(file.keys(group)) if file.kind(group) == "group" else set()
     extra = found - {str(index) for index in range(len(variables))}
@@ -78,13 +85,19 @@ def _load_layer(file: WeightsFile, layer: Layer, path: str) -> None:
         )
     for index, variable in enumerate(variables):
         variable.adopt(file.read(f"{group}/{index}", variable.shape, variable.dtype))
-    _load_nested(file, layer, path)
+    _load_nested(file, layer, path, seen)
 
 
-def _load_nested(file: WeightsFile, layer: Layer, path: str) -> None:
-    for name, group in NESTED.get(type(layer).__name__, {}).items():
-        if hasattr(layer, name):
-            _load_layer(file, getattr(layer, name), _join(path, group))
+def _load_nested(file: WeightsFile, layer: Layer, path: str, seen: set[int]) -> None:
+    """The layers that attributes hold, in Keras' order: public names first, each sorted."""
+    groups = NESTED.get(type(layer).__name__, {})
+    for name in sorted(vars(layer), key=lambda one: (one.startswith("_"), one)):
+        held, inner = vars(layer)[name], _join(path, groups.get(name, name))
+        if isinstance(held, Layer):
+            _load_any(file, held, inner, seen)
+        elif isinstance(held, (list, tuple, dict)):
+            items = held.values() if isinstance(held, dict) else held
+            _load_container(file, [item for item in items if isinstance(item, Layer)], inner, seen)
 
 
 def _join(*parts: Any) -> str:

@@ -229,6 +229,9 @@ class RNN(Layer):
             self._constant_count = len(kwargs["constants"])
         return super().__call__(inputs, **kwargs)
 
+    def _run(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        return super()._run(args, without_carried_mask(self, kwargs))
+
     def call(
         self,
         inputs: Any,
@@ -236,8 +239,9 @@ class RNN(Layer):
         training: bool | None = None,
         initial_state: Any = None,
         constants: Any = None,
+        masked: bool = True,
     ) -> Any:
-        mask = next(iter(leaves(mask)), None)
+        mask = next(iter(leaves(mask)), None) if masked else None
         steps = spec_of(inputs).shape[1]
         if self.unroll and not steps:
             raise ArgumentError(f"unroll=True needs a known number of steps, received {steps}.")
@@ -334,6 +338,14 @@ class RNN(Layer):
         if self.activity_regularizer is not None:
             config["activity_regularizer"] = serialize(self.activity_regularizer)
         return config
+
+
+def without_carried_mask(one: Layer, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a call, where a layer of a Keras 3 file does not look at the mask that its input carries: when
+    it is given initial states, Keras 3 takes a mask only from the argument `mask`."""
+    if one.era == "keras3" and kwargs.get("initial_state") is not None and kwargs.get("mask") is None:
+        return {**kwargs, "masked": False}
+    return kwargs
 
 
 def _one_row(own: Any) -> Any:

@@ -10,6 +10,7 @@ from graphflow.layers.layer import Layer
 from graphflow.layers.nest import leaves, transform
 from graphflow.layers.nested import build_inner, describe, inner_layer, restore
 from graphflow.layers.registry import layer
+from graphflow.layers.rnn import without_carried_mask
 from graphflow.ops.shape import reshape_to, sizes
 from graphflow.spec import format_shape, spec_of
 
@@ -163,6 +164,9 @@ class Bidirectional(Layer):
             kwargs["constants"] = list(constants)
         return super().__call__(inputs, **kwargs)
 
+    def _run(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        return super()._run(args, without_carried_mask(self, kwargs))
+
     def call(
         self,
         inputs: Any,
@@ -170,7 +174,9 @@ class Bidirectional(Layer):
         training: bool | None = None,
         initial_state: Any = None,
         constants: Any = None,
+        masked: bool = True,
     ) -> Any:
+        mask = mask if masked else None
         halves: list[Any] = [None, None]
         if initial_state is not None:
             count = len(initial_state)

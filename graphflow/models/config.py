@@ -158,12 +158,29 @@ def make_layer(described: dict[str, Any], read_op: OpReader | None = None) -> La
     if "layers" in config:
         made: Layer = model_from_config(config, None, read_op)
         return made
+    config = {key: _inner_layers(value, read_op) for key, value in config.items()}
     try:
         made = cls.from_config(config)
     except ArgumentError as error:
         name = config.get("name")
         raise type(error)(f"layer {name!r} ({described.get('class_name')}): {error}") from None
     return made
+
+
+def _inner_layers(value: Any, read_op: OpReader | None) -> Any:
+    """A layer where an argument describes one, a list of them where it lists some; anything else as it is."""
+    if isinstance(value, list) and value and all(_is_layer(item) for item in value):
+        return [make_layer(item, read_op) for item in value]
+    return make_layer(value, read_op) if _is_layer(value) else value
+
+
+def _is_layer(value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("config"), dict) and _is_layer_class(value)
+
+
+def _is_layer_class(described: dict[str, Any]) -> bool:
+    found = find_class(described)
+    return isinstance(found, type) and issubclass(found, Layer)
 
 
 class _Builder:
