@@ -82,7 +82,10 @@ class WindowLayer(Layer):
     def call(self, inputs: Any) -> Any:
         first = self.data_format == "channels_first"
         y = self.convolve(channels_last(inputs) if first else inputs)
-        # an activation may look along the channels, so it comes in the layer's own format
+        if self.activation in activations.GATES:
+            y = self.activation(y)
+            return channels_first(y) if first else y
+        # an activation that may look along the channels comes in the layer's own format
         return self.activation(channels_first(y) if first else y)
 
     def get_config(self) -> dict[str, Any]:

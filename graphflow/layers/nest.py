@@ -1,4 +1,4 @@
-"""Lists, tuples and dicts of tensors, walked in one order: as written, dicts by insertion."""
+"""Lists, tuples and dicts of tensors, walked in one order: lists as written, dicts by sorted keys, as Keras does."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 def leaves(structure: Any) -> Iterator[Any]:
     """Everything in a structure that is not a list, tuple or dict."""
     if isinstance(structure, dict):
-        for item in structure.values():
-            yield from leaves(item)
+        for key in sorted(structure, key=str):
+            yield from leaves(structure[key])
     elif isinstance(structure, (list, tuple)):
         for item in structure:
             yield from leaves(item)
@@ -21,7 +21,8 @@ def leaves(structure: Any) -> Iterator[Any]:
 def transform(function: Callable[[Any], Any], structure: Any) -> Any:
     """The structure with `function` applied to each leaf."""
     if isinstance(structure, dict):
-        return {key: transform(function, item) for key, item in structure.items()}
+        made = {key: transform(function, structure[key]) for key in sorted(structure, key=str)}
+        return {key: made[key] for key in structure}
     if isinstance(structure, list):
         return [transform(function, item) for item in structure]
     if isinstance(structure, tuple):

@@ -114,7 +114,7 @@ class Model(Layer):
     def output_names(self) -> list[str]:
         """The names of the layers that make the outputs, made unique."""
         if isinstance(self._nested_outputs, dict) and len(self._nested_outputs) == len(self.outputs):
-            return list(self._nested_outputs)
+            return sorted(self._nested_outputs, key=str)
         names: list[str] = []
         for tensor in self.outputs:
             base = tensor._keras_history.layer.name if tensor._keras_history else tensor.name
@@ -156,7 +156,7 @@ class Model(Layer):
         if isinstance(given, Mapping):
             nested = self._nested_inputs
             if isinstance(nested, dict) and set(given) == set(nested):
-                return [given[key] for key in nested]
+                return [given[key] for key in sorted(nested, key=str)]
             check_names(given, names)
             return [given[name] for name in names]
         if isinstance(given, (list, tuple)):

@@ -135,6 +135,7 @@ class Session:
                 if len(self._plans) > MOST_PLANS:
                     _, old = self._plans.popitem(last=False)
                     del self._contexts[id(old)]
+                    self._fast = None
                 if knob("debug") >= 1:
                     print(
                         f"graphflow: planned {self.graph.name} for {list(shapes)}: "
@@ -210,6 +211,7 @@ class Session:
     def close(self) -> None:
         """Free plans, contexts and bound weights; the next run makes them anew."""
         with self._lock:
+            self._fast = None
             self._plans.clear()
             self._contexts.clear()
             self._bindings.forget()
