@@ -102,6 +102,32 @@ def test_shape_arithmetic_takes_no_step_of_a_plan() -> None:
     ]
 
 
+COMPUTED: dict[str, tuple[Any, tuple[int | None, ...]]] = {
+    "product": (lambda x: (-1, K.prod(K.shape(x)[1:])), (None, 20)),
+    "left over": (lambda x: (K.shape(x)[0], -1), (None, None)),
+    "twice": (lambda x: (K.shape(x)[0] * 2, 10), (None, 10)),
+    "reversed": (lambda x: K.reverse(K.shape(x), 0), (5, 4, None)),
+    "another dtype": (lambda x: (K.cast(K.shape(x)[0], "int64"), 4, 5), (None, 4, 5)),
+    "halved": (lambda x: (K.maximum(K.shape(x)[0], 1), K.shape(x)[1] // 2, -1), (None, 2, None)),
+    "of a result": (lambda x: K.shape(K.exp(x)), (None, 4, 5)),
+    "known": (lambda x: (-1, K.shape(x)[2], K.shape(x)[1]), (None, 5, 4)),
+}
+
+
+@pytest.mark.parametrize("name", COMPUTED)
+def test_computed_shapes_are_known_as_far_as_their_parts_are(name: str) -> None:
+    target, expected = COMPUTED[name]
+    x = Input((4, 5))
+    y = Lambda(lambda x: K.reshape(x, target(x)))(x)
+    assert y.shape == expected
+    assert K.reshape(x, target(x)).shape == expected
+    model = Model(x, y)
+    with graphflow.knobs(debug=3):
+        actual = model.predict_on_batch(X)
+    np.testing.assert_array_equal(actual, X.reshape(actual.shape))
+    assert [planned.reason for planned in model.session().plan([(3, 4, 5)]).nodes] == ["view"]
+
+
 def test_plans_for_many_shapes_keep_nothing_of_them_in_the_session() -> None:
     x = Input((None, 2))
     model = Model(x, Lambda(lambda x: x * K.cast(K.shape(x)[1], "float32"))(x))

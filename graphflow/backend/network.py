@@ -20,12 +20,16 @@ __all__ = [
     "conv1d",
     "conv2d",
     "conv3d",
+    "depthwise_conv2d",
     "dot",
     "elu",
     "hard_sigmoid",
     "pool2d",
     "pool3d",
     "relu",
+    "resize_images",
+    "resize_volumes",
+    "separable_conv2d",
     "sigmoid",
     "softmax",
     "softplus",
@@ -133,6 +137,48 @@ def conv3d(
 ) -> Any:
     """Convolution over volumes with a kernel of three sizes, channels and filters."""
     return _conv(x, kernel, 3, strides, padding, data_format, dilation_rate)
+
+
+def depthwise_conv2d(
+    x: Any,
+    depthwise_kernel: Any,
+    strides: Any = (1, 1),
+    padding: str = "valid",
+    data_format: str | None = None,
+    dilation_rate: Any = (1, 1),
+) -> Any:
+    """Convolution of each channel with kernels of its own (height, width, channels, multiplier)."""
+    return _spatial(
+        lambda y: ops.depthwise_conv(y, depthwise_kernel, None, strides, padding, dilation_rate), x, data_format
+    )
+
+
+def separable_conv2d(
+    x: Any,
+    depthwise_kernel: Any,
+    pointwise_kernel: Any,
+    strides: Any = (1, 1),
+    padding: str = "valid",
+    data_format: str | None = None,
+    dilation_rate: Any = (1, 1),
+) -> Any:
+    """A depthwise convolution, then one of a single pixel, (1, 1, channels * multiplier, filters)."""
+    kernels = (depthwise_kernel, pointwise_kernel)
+    return _spatial(lambda y: ops.separable_conv(y, *kernels, None, strides, padding, dilation_rate), x, data_format)
+
+
+def resize_images(
+    x: Any, height_factor: int, width_factor: int, data_format: str, interpolation: str = "nearest"
+) -> Any:
+    """Images made larger by whole factors; `interpolation` "nearest" or "bilinear"."""
+    first = 2 if as_data_format(data_format) == "channels_first" else 1
+    return ops.resize(x, (height_factor, width_factor), (first, first + 1), interpolation)
+
+
+def resize_volumes(x: Any, depth_factor: int, height_factor: int, width_factor: int, data_format: str) -> Any:
+    """Volumes made larger by whole factors, each element repeated."""
+    first = 2 if as_data_format(data_format) == "channels_first" else 1
+    return ops.resize(x, (depth_factor, height_factor, width_factor), (first, first + 1, first + 2))
 
 
 def _pool(x: Any, size: Any, strides: Any, padding: str, data_format: str | None, mode: str) -> Any:

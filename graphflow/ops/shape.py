@@ -142,9 +142,7 @@ def follow(
     """
     if op is SHAPE:
         found: tuple[Any, ...] = (np.array([np.nan if size is None else size for size in specs[0].shape]),)
-    elif op.effect != "pure" or not any(value is not None for value in values) or not _are_followed(outputs):
-        return ()
-    elif any(value is None and spec is not None for value, spec in zip(values, specs, strict=True)):
+    elif op.effect != "pure" or not _all_known(values, specs) or not _are_followed(outputs):
         return ()
     elif all(value is None or value.dtype.kind != "f" for value in values):
         return op.run_reference(attrs, values)
@@ -157,6 +155,11 @@ def follow(
     return tuple(
         array if np.isnan(array).any() else array.astype(spec.dtype) for array, spec in zip(found, outputs, strict=True)
     )
+
+
+def _all_known(values: Sequence[Array | None], specs: Sequence[Any]) -> bool:
+    given = [value for value, spec in zip(values, specs, strict=True) if spec is not None]
+    return len(given) > 0 and all(value is not None for value in given)
 
 
 def _are_followed(specs: Sequence[TensorSpec]) -> bool:

@@ -47,6 +47,7 @@ ROWS = _floats(3, 3, 6)
 IMAGES, STEPS, VOLUMES = _floats(4, 2, 7, 6, 3), _floats(5, 2, 9, 3), _floats(6, 2, 5, 4, 6, 2)
 KERNEL1, KERNEL2, KERNEL3 = _floats(7, 3, 3, 4), _floats(8, 3, 2, 3, 4), _floats(9, 2, 2, 3, 2, 3)
 MATRIX, CUBE = _floats(10, 5, 7), _floats(11, 2, 5, 3)
+POINTWISE = _floats(15, 1, 1, 12, 5)
 VECTOR = _floats(12, 5)
 INTEGERS = np.random.default_rng(13).integers(-4, 5, (3, 4)).astype("int32")
 INDICES = np.random.default_rng(14).integers(0, 5, (3, 4)).astype("int32")
@@ -73,6 +74,20 @@ def _convolved(x: Array, kernel: Array, strides: tuple[int, ...], same: bool, di
         )
         y += x[(slice(None), *window)] @ kernel[place]
     return y
+
+
+def _by_channel(x: Array, kernel: Array, strides: tuple[int, ...], same: bool) -> Array:
+    """Each channel convolved with kernels of its own."""
+    parts = [_convolved(x[..., [c]], kernel[..., [c], :], strides, same) for c in range(x.shape[-1])]
+    return np.concatenate(parts, -1)
+
+
+def _doubled(x: Array) -> Array:
+    """Twice as wide: each element a quarter of the way to its neighbours, and the edges themselves."""
+    left = np.concatenate([x[:, :, :1], x[:, :, :-1]], 2)
+    right = np.concatenate([x[:, :, 1:], x[:, :, -1:]], 2)
+    both = np.stack([0.75 * x + 0.25 * left, 0.75 * x + 0.25 * right], 3)
+    return both.reshape(*x.shape[:2], -1, x.shape[3])
 
 
 def _pooled(x: Array, size: tuple[int, ...], strides: tuple[int, ...], reduce: Callable[..., Any]) -> Array:
@@ -387,6 +402,51 @@ NETWORK: list[Problem] = [
         (VOLUMES,),
         lambda k, x: k.conv3d(x, k.constant(KERNEL3), strides=(1, 2, 1)),
         lambda x: _convolved(x, KERNEL3, (1, 2, 1), False),
+    ),
+    Problem(
+        "depthwise_conv2d",
+        (IMAGES,),
+        lambda k, x: k.depthwise_conv2d(x, k.constant(KERNEL2), strides=(2, 2), padding="same"),
+        lambda x: _by_channel(x, KERNEL2, (2, 2), True),
+    ),
+    Problem(
+        "depthwise_conv2d",
+        (IMAGES,),
+        lambda k, x: k.depthwise_conv2d(x, k.constant(KERNEL2), data_format="channels_last"),
+        lambda x: _by_channel(x, KERNEL2, (1, 1), False),
+        "valid",
+    ),
+    Problem(
+        "separable_conv2d",
+        (IMAGES,),
+        lambda k, x: k.separable_conv2d(x, k.constant(KERNEL2), k.constant(POINTWISE)),
+        lambda x: _by_channel(x, KERNEL2, (1, 1), False) @ POINTWISE[0, 0],
+    ),
+    Problem(
+        "resize_images",
+        (IMAGES,),
+        lambda k, x: k.resize_images(x, 2, 3, "channels_last"),
+        lambda x: x.repeat(2, 1).repeat(3, 2),
+    ),
+    Problem(
+        "resize_images",
+        (FIRST,),
+        lambda k, x: k.resize_images(x, 2, 3, "channels_first"),
+        lambda x: x.repeat(2, 2).repeat(3, 3),
+        "first",
+    ),
+    Problem(
+        "resize_images",
+        (IMAGES,),
+        lambda k, x: k.resize_images(x, 1, 2, "channels_last", interpolation="bilinear"),
+        _doubled,
+        "bilinear",
+    ),
+    Problem(
+        "resize_volumes",
+        (VOLUMES,),
+        lambda k, x: k.resize_volumes(x, 2, 1, 3, "channels_last"),
+        lambda x: x.repeat(2, 1).repeat(3, 3),
     ),
     Problem("pool2d", (IMAGES,), lambda k, x: k.pool2d(x, (2, 3)), lambda x: _pooled(x, (2, 3), (1, 1), np.max)),
     Problem(
