@@ -2,6 +2,19 @@
 
 Every function takes symbolic tensors, the values of a graph being made, variables and arrays, and answers in kind.
 Names of Keras that have no meaning here, or none yet, are an `UnsupportedError` that says so.
+
+Source: https://keras.io/api/ and the `backend` page of Keras 2
+
+Example:
+    >>> import numpy as np
+    >>> from graphflow import Input, Model, backend as K
+    >>> from graphflow.layers import Lambda
+    >>> x = Input((4, 5))
+    >>> y = Lambda(lambda x: K.reshape(x, (-1, K.prod(K.shape(x)[1:]))))(x)
+    >>> K.int_shape(y)
+    (None, 20)
+    >>> Model(x, y).predict(np.zeros((2, 4, 5))).shape
+    (2, 20)
 """
 
 from __future__ import annotations
