@@ -8,6 +8,7 @@ from typing import Any
 
 from graphflow import initializers, ops
 from graphflow.errors import ArgumentError, ArgumentTypeError, ShapeError
+from graphflow.ir.build import GraphTensor
 from graphflow.layers.activation import Softmax
 from graphflow.layers.core import EinsumDense
 from graphflow.layers.layer import Layer
@@ -185,6 +186,8 @@ class MultiHeadAttention(Layer):
     ) -> Any:
         given = ((query, query_mask), (value, value_mask), (key, key_mask))
         masks = [getattr(x, "_keras_mask", None) if one is None and x is not None else one for x, one in given]
+        if self.era == "keras3":
+            self._take_masks(query, value, key)
         key = value if key is None else key
         mask = self._mask(query, value, masks, attention_mask, use_causal_mask)
         gate = self._gate_dense(query) if self.use_gate else None
@@ -194,6 +197,13 @@ class MultiHeadAttention(Layer):
         result = ops.einsum(self._equations[1], self._dropout_layer(weights, training=training), values)
         result = self._output_dense(result if gate is None else result * gate)
         return (result, weights) if return_attention_scores else result
+
+    @staticmethod
+    def _take_masks(*tensors: Any) -> None:
+        """Keras 3 takes the masks off the tensors themselves, so that layers called after this one find none."""
+        for tensor in tensors:
+            if isinstance(tensor, GraphTensor):
+                tensor._keras_mask = None
 
     def _mask(self, query: Any, value: Any, masks: list[Any], attention_mask: Any, causal: bool) -> Any:
         """Who may see whom, (batch, t, s), from all that says so; None where everyone sees all."""

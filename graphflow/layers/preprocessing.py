@@ -97,8 +97,7 @@ class Normalization(Layer):
             options: Any = {"trainable": False, "role": "statistic"}
             self.adapt_mean = self.add_weight(self._sizes, "zeros", name="mean", **options)
             self.adapt_variance = self.add_weight(self._sizes, "ones", name="variance", **options)
-            kind = "int32" if self.era == "keras3" else "int64"
-            self.count = self.add_weight((), "zeros", dtype=kind, name="count", **options)
+            self.count = self.add_weight((), "zeros", dtype="int64", name="count", **options)
 
     def adapt(self, data: Any) -> None:
         """Take mean and variance from data.
