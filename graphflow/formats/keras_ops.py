@@ -71,6 +71,7 @@ ROWS: dict[str, Callable[..., Any]] = {
     "LogicalOr": ops.logical_or,
     "LogicalNot": ops.logical_not,
     "Where": ops.where,
+    "ConvertToTensor": _subset(lambda x: x, "x"),
     "ZerosLike": _subset(ops.zeros_like, "x"),
     "OnesLike": _subset(ops.ones_like, "x"),
 }
@@ -88,6 +89,7 @@ CONFIGURED: dict[str, Callable[..., Any]] = {
     "All": ops.all,
     "Argmax": ops.argmax,
     "Argmin": ops.argmin,
+    "Einsum": lambda *operands, subscripts: ops.einsum(subscripts, *operands),
     "ExpandDims": ops.expand_dims,
     "Squeeze": ops.squeeze,
     "Transpose": ops.transpose,

@@ -562,3 +562,13 @@ def test_regularizers_constraints_and_losses_are_keras_(old: Any) -> None:
         rtol=1e-5,
     )
     assert float(ours.losses[2]) == pytest.approx(float(theirs.losses[0]), rel=1e-5)
+
+
+def test_einsum_outside_layers_is_read_from_files(tmp_path: Any) -> None:
+    x, y = keras.Input((5, 6)), keras.Input((7, 6))
+    path = str(tmp_path / "m.keras")
+    model = keras.Model([x, y], keras.ops.einsum("btd,bsd->bts", x, y))
+    model.save(path)
+    rng = np.random.default_rng(1)
+    arrays = [rng.standard_normal((3, n, 6)).astype("float32") for n in (5, 7)]
+    assert_close(graphflow.load_model(path).predict(arrays, verbose=0), model.predict(arrays, verbose=0))
