@@ -53,9 +53,10 @@ def random_weights(shapes: list[tuple[int, ...]], names: list[str], seed: int) -
     return [np.abs(one) + 0.2 if "variance" in name else one for one, name in zip(made, names, strict=True)]
 
 
-def _moved(array: Array, first: bool) -> Array:
-    """Channels last to first, or back."""
-    return np.moveaxis(array, -1, 1) if first else np.moveaxis(array, 1, -1)
+def _moved(array: Array, spatial: int, first: bool) -> Array:
+    """Channels from the end to before the spatial dimensions, or back."""
+    place = array.ndim - 1 - spatial
+    return np.moveaxis(array, -1, place) if first else np.moveaxis(array, place, -1)
 
 
 class Comparison:
@@ -78,7 +79,8 @@ class Comparison:
 
     def model(self) -> Any:
         """The layer here, as a model, with random weights."""
-        arrays = [_moved(array, True) for array in self.arrays] if self.first else self.arrays
+        self.spatial = self.arrays[0].ndim - 1 - self.row.channel_axis
+        arrays = [_moved(array, self.spatial, True) for array in self.arrays] if self.first else self.arrays
         self._given = arrays
         tensors = [graphflow.Input(batch_shape=(None, *array.shape[1:]), dtype=array.dtype) for array in arrays]
         layer = LAYERS.classes[self.row.layer](**self.config)
@@ -106,16 +108,18 @@ class Comparison:
 
     def theirs(self, oracle: Any) -> list[Array]:
         """Keras' outputs. TensorFlow has no channels first on a CPU: it gets channels last, its outputs are moved."""
-        config = {**self.config, **({"data_format": "channels_last"} if self.first else {})}
+        moving = self.first and not self.row.native
+        config = {**self.config, **({"data_format": "channels_last"} if moving else {})}
         layer = getattr(oracle.layers, self.row.layer)(**config)
         extra = {} if self.mask is None else {"mask": self.mask}
-        self._call(layer, self.arrays, extra)
+        arrays = self._given if self.row.native else self.arrays
+        self._call(layer, arrays, extra)
         layer.set_weights(self.weights)
-        outputs = self._call(layer, self.arrays, extra)
+        outputs = self._call(layer, arrays, extra)
         outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
         found = [np.asarray(output) for output in outputs]
-        moved = self.first and self.row.spatial
-        return [_moved(array, True) if moved and array.ndim > 2 else array for array in found]
+        moved = moving and self.row.spatial
+        return [_moved(array, self.spatial, True) if moved and array.ndim > 2 else array for array in found]
 
 
 def error(ours: list[Array], theirs: list[Array]) -> float:
