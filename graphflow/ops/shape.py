@@ -77,7 +77,7 @@ def _completed(given: Shape, target: Sequence[int | None]) -> Shape:
     rest = element_count([size for size in target if size is not None and size != -1])
     assert rest is not None
     done = list(target)
-    if total is None or len(open_axes) > 1:
+    if total is None or len(open_axes) > 1 or (total == rest == 0 and -1 not in done):
         return tuple(None if size == -1 else size for size in done)
     if open_axes and rest and total % rest == 0:
         done[open_axes[0]] = total // rest
