@@ -29,6 +29,8 @@ def format_as_it_was() -> Iterator[None]:
 
 def both(name: str, data_format: str) -> tuple[Any, Any]:
     """The client's model of tf_keras, channels last since TensorFlow convolves no others on a CPU, and of graphflow."""
+    tf_keras.backend.clear_session()
+    backend.clear_session()
     tf_keras.backend.set_image_data_format("channels_last")
     theirs = CLIENTS[name](tf_keras.backend, tf_keras.layers, tf_keras.models, tf_keras.utils)
     backend.set_image_data_format(data_format)
