@@ -1,6 +1,6 @@
-"""Settings that Keras users know: floatx, epsilon, image_data_format.
+"""Settings that Keras users know: floatx, epsilon, image_data_format; and one of our own, precision.
 
-Until they are set they come from `$KERAS_HOME/keras.json`, else `~/.keras/keras.json`, else float32, 1e-7 and
+Until Keras' three are set they come from `$KERAS_HOME/keras.json`, else `~/.keras/keras.json`, else float32, 1e-7 and
 channels_last. Of such a file nothing else is read.
 """
 
@@ -20,6 +20,7 @@ _RULES: dict[str, Any] = {
     "image_data_format": lambda value: value in ("channels_last", "channels_first"),
 }
 _settings: dict[str, Any] = {}
+_precision = ["default"]
 
 
 def _load() -> dict[str, Any]:
@@ -71,6 +72,32 @@ def image_data_format() -> str:
 def set_image_data_format(value: str) -> None:
     """Set `image_data_format`: "channels_last" or "channels_first"."""
     _set("image_data_format", value)
+
+
+def precision() -> str:
+    """Which kernels sessions that are made from now on may use: "default" or "strict"."""
+    return _precision[0]
+
+
+def set_precision(value: str) -> None:
+    """Set `precision`; sessions keep the one they were made with, and so do models that have run.
+
+    Args:
+        value: "default": whatever is fast; 3x3 convolutions may be computed by Winograd's method, whose error is up
+            to 1e-5 of the largest output (in a layer of 256 channels 3e-6, where the direct sum has 1e-6). "strict":
+            every output is one sum of products.
+
+    Raises:
+        ArgumentError: another value.
+    """
+    _precision[0] = as_precision(value)
+
+
+def as_precision(value: str) -> str:
+    """A precision, checked."""
+    if value not in ("default", "strict"):
+        raise ArgumentError(f"{value!r} is not a value that precision can take.")
+    return value
 
 
 def as_data_format(value: str | None) -> str:

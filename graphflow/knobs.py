@@ -40,6 +40,7 @@ KNOBS: tuple[Knob, ...] = (
     Knob("isa", str, "", "use the kernels of this instruction set (avx512, avx2, base); empty: the best the CPU has"),
     Knob("threads", int, 0, "threads that run one model; 0: as many as the process may use"),
     Knob("passes_off", str, "", "names of graph passes to leave out, separated by commas; 'all' leaves out every one"),
+    Knob("precision", str, "", "'strict' or 'default', for sessions made from now on; empty: as graphflow.config says"),
 )
 
 _ROWS = {knob.name: knob for knob in KNOBS}

@@ -72,6 +72,17 @@
     I(dilation_d) I(dilation_h) I(dilation_w) I(pad_d) I(pad_h) I(pad_w) \
     I(ldx) I(ldr) I(ldy) I(block_m) I(block_n) GF_EPILOGUE_FIELDS(P, I, F)
 
+/* A 3x3 convolution of stride 1 over x (batch, in_h, in_w, in_c), with `tile` (4 or 2) the side of its output tiles and
+ * side = tile + 2. kernel: the weights as they are, (3, 3, in_c, out_c). w: transformed, for one chunk of columns after
+ * another and each of side * side frequencies the packed panels of (in_c, columns); chunk is a multiple of tile_n.
+ * bound[0]: see winograd.h. Tiles are numbered across the batch. Items: ceil(tiles / block_m) x ceil(out_c / block_n),
+ * tiles outermost; block_n is a multiple of chunk. Scratch, with c for in_c in whole vectors: side * side * (block_m *
+ * (c + chunk) + 32) + 10 * c + block_m floats. */
+#define GF_WINOGRAD_FIELDS(P, I, F) \
+    P(const float, x) P(const float, kernel) P(const float, w) P(const float, bound) P(const float, bias) \
+    P(const float, residual) P(float, y) I(batch) I(in_c) I(out_c) I(in_h) I(in_w) I(out_h) I(out_w) I(pad_h) I(pad_w) \
+    I(ldx) I(ldr) I(ldy) I(tile) I(chunk) I(block_m) I(block_n) GF_EPILOGUE_FIELDS(P, I, F)
+
 /* The recurrence of an LSTM over z (batch, steps, 4 * units) = x . W + b, gates i, f, c, o; u is the packed
  * recurrent matrix (units, 4 * units); h0, c0 (batch, units), null: zeros; mask (batch, steps), one byte each, null:
  * all ones. A masked step keeps h and c and repeats the previous output (zeros before the first unmasked step), or
@@ -183,6 +194,7 @@
 #define GF_LEAVES(L) \
     L(gemm_f32, GF_GEMM_FIELDS) \
     L(conv_f32, GF_CONV_FIELDS) \
+    L(winograd_f32, GF_WINOGRAD_FIELDS) \
     L(lstm_f32, GF_LSTM_FIELDS) \
     L(rnn_f32, GF_RNN_FIELDS) \
     L(gru_f32, GF_GRU_FIELDS) \

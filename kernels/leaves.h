@@ -11,6 +11,7 @@
 #include "reduce.h"
 #include "gemm.h"
 #include "conv.h"
+#include "winograd.h"
 #include "recurrent.h"
 #include "recurrent_gru.h"
 #include "matmul.h"

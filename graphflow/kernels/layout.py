@@ -86,6 +86,7 @@ class Call(NamedTuple):
     known: tuple[bool, ...]
     isa: Isa
     threads: int
+    precision: str = "default"
 
 
 @dataclass(frozen=True, slots=True)

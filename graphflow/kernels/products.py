@@ -71,7 +71,7 @@ def column_block(blocks: int, n: int, isa: Isa, threads: int, narrowest: int = 2
     return max(min(whole, narrowest * isa.tile_n), _round_up(-(-n // parts), isa.tile_n))
 
 
-def _epilogue(call: Call, bias: int, residual: int) -> dict[str, Any]:
+def epilogue_fields(call: Call, bias: int, residual: int) -> dict[str, Any]:
     return {
         "bias": None if call.inputs[bias] is None else operand(bias),
         "residual": None if call.inputs[residual] is None else operand(residual),
@@ -79,7 +79,7 @@ def _epilogue(call: Call, bias: int, residual: int) -> dict[str, Any]:
     }
 
 
-def _refuse_weights(call: Call) -> str | None:
+def refuse_weights(call: Call) -> str | None:
     if not call.known[1]:
         return "the weights are computed during the run"
     residual = call.inputs[3]
@@ -123,7 +123,8 @@ def _lay_dense(call: Call) -> Layout:
     m = math.prod(x.shape[:-1])  # type: ignore[arg-type]
     isa = call.isa
     pack = Pack(f"panels {isa.name}", (1,), lambda w: pack_panels(w, isa))
-    step = gemm_step(operand(0), Ref("packed", 0), result(), m, int(n or 0), int(k or 0), call, _epilogue(call, 2, 3))
+    epilogue = epilogue_fields(call, 2, 3)
+    step = gemm_step(operand(0), Ref("packed", 0), result(), m, int(n or 0), int(k or 0), call, epilogue)
     return Layout([step], [pack])
 
 
@@ -178,7 +179,7 @@ def _lay_conv(call: Call) -> Layout:
         "ldy": out[-1],
         "block_m": block_m,
         "block_n": block_n,
-        **_epilogue(call, 2, 3),
+        **epilogue_fields(call, 2, 3),
     }
     step = Step(
         leaf="conv_f32",
@@ -192,6 +193,6 @@ def _lay_conv(call: Call) -> Layout:
 
 
 ROWS = (
-    KernelDef("gemm_f32", "dense", "fma k", _refuse_weights, _lay_dense, EPILOGUES),
-    KernelDef("conv_nhwc_f32", "conv", "fma k", _refuse_weights, _lay_conv, EPILOGUES),
+    KernelDef("gemm_f32", "dense", "fma k", refuse_weights, _lay_dense, EPILOGUES),
+    KernelDef("conv_nhwc_f32", "conv", "fma k", refuse_weights, _lay_conv, EPILOGUES),
 )

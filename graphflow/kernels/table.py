@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from graphflow.kernels import attention, elementwise, logic, normalization, products, recurrent
+from graphflow.kernels import attention, elementwise, logic, normalization, products, recurrent, winograd
 from graphflow.kernels.layout import Call, KernelDef
 
 KERNELS: tuple[KernelDef, ...] = (
+    *winograd.ROWS,
     *products.ROWS,
     *recurrent.ROWS,
     *elementwise.ROWS,

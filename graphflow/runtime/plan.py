@@ -75,7 +75,14 @@ class Plan:
         self.arena_bytes = 0
 
 
-def make_plan(graph: Graph, input_shapes: Sequence[Shape], bindings: Bindings, isa: Isa | None, threads: int) -> Plan:
+def make_plan(
+    graph: Graph,
+    input_shapes: Sequence[Shape],
+    bindings: Bindings,
+    isa: Isa | None,
+    threads: int,
+    precision: str = "default",
+) -> Plan:
     """Plan a graph for concrete input shapes.
 
     Args:
@@ -84,11 +91,12 @@ def make_plan(graph: Graph, input_shapes: Sequence[Shape], bindings: Bindings, i
         bindings: where packed weights will be found.
         isa: whose kernels to use; None: references only.
         threads: how many share the steps.
+        precision: "default" or "strict".
 
     Raises:
         ShapeError: the shapes do not fit together; the message names the layer.
     """
-    planner = _Planner(graph, bindings, isa, threads)
+    planner = _Planner(graph, bindings, isa, threads, precision)
     planner.infer(input_shapes)
     planner.choose_kernels()
     planner.give_memory()
@@ -97,11 +105,12 @@ def make_plan(graph: Graph, input_shapes: Sequence[Shape], bindings: Bindings, i
 
 
 class _Planner:
-    def __init__(self, graph: Graph, bindings: Bindings, isa: Isa | None, threads: int) -> None:
+    def __init__(self, graph: Graph, bindings: Bindings, isa: Isa | None, threads: int, precision: str) -> None:
         self.graph = graph
         self.bindings = bindings
         self.isa = isa
         self.threads = threads
+        self.precision = precision
         self.plan = Plan()
         self.stage = stages(graph)
         self.order = [node for node in graph.ordered() if any(self.stage[value] == "run" for value in node.outputs)]
@@ -132,13 +141,14 @@ class _Planner:
                     tuple(value is None or self._stage(value) != "run" for value in node.inputs),
                     self.isa,
                     self.threads,
+                    self.precision,
                 )
                 kernel, reason = choose(node.op.name, call)
                 layout = None if kernel is None else kernel.lay(call)
             planned = PlannedNode(node, kernel, layout, reason)
             if "body" in node.attrs and self.isa is not None:
                 given = [self._spec(value) for value in node.inputs if value is not None]
-                planned.body = BodyPlan(node, given, self.bindings, self.isa, self.threads)
+                planned.body = BodyPlan(node, given, self.bindings, self.isa, self.threads, self.precision)
             self.plan.nodes.append(planned)
 
     def _stage(self, value: Value) -> str:

@@ -51,7 +51,15 @@ class BodyPlan:
         specs: of its operands, all static.
     """
 
-    def __init__(self, node: Node, specs: Sequence[TensorSpec], bindings: Bindings, isa: Isa, threads: int) -> None:
+    def __init__(
+        self,
+        node: Node,
+        specs: Sequence[TensorSpec],
+        bindings: Bindings,
+        isa: Isa,
+        threads: int,
+        precision: str,
+    ) -> None:
         from graphflow.runtime.plan import make_plan
 
         if node not in bindings.bodies:
@@ -64,7 +72,8 @@ class BodyPlan:
             (spec.shape[0], *spec.shape[2:]) if index < self.sequences else spec.shape
             for index, spec in enumerate(specs)
         ]
-        self.plan: Plan = make_plan(graph, [shapes[index] for index in self.entering], bindings, isa, threads)
+        entering = [shapes[index] for index in self.entering]
+        self.plan: Plan = make_plan(graph, entering, bindings, isa, threads, precision)
         self.pool: list[Any] = []
 
     def run(self, operands: Sequence[Any], targets: Sequence[Array], outer: Any) -> None:

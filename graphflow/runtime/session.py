@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from graphflow.config import as_precision, precision
 from graphflow.epoch import EPOCH
 from graphflow.errors import ArgumentError, DataError, GraphflowError, located
 from graphflow.ir.data import from_data, to_data
@@ -51,6 +52,7 @@ class Session:
 
     def __init__(self, graph: Graph) -> None:
         self._portable = to_data(graph)
+        self.precision = as_precision(knob("precision") or precision())
         self._prepare()
 
     def _prepare(self) -> None:
@@ -70,10 +72,11 @@ class Session:
         self._lock = threading.RLock()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"portable": self._portable}
+        return {"portable": self._portable, "precision": self.precision}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self._portable = state["portable"]
+        self.precision = state["precision"]
         self._prepare()
 
     def run(self, inputs: Sequence[Any] | Mapping[str, Any], out: Sequence[Array] | None = None) -> list[Array]:
@@ -129,7 +132,7 @@ class Session:
         with self._lock:
             found = self._plans.get(key)
             if found is None:
-                found = make_plan(self.graph, shapes, self._bindings, self._isa, threads)
+                found = make_plan(self.graph, shapes, self._bindings, self._isa, threads, self.precision)
                 self._plans[key] = found
                 self._contexts[id(found)] = []
                 if len(self._plans) > MOST_PLANS:

@@ -59,6 +59,9 @@ def convolutions() -> list[OpCase]:
         OpCase("conv", (x(2, 8, 8, 6), w(3, 3, 2, 9), w(9), None), _conv_attrs(2, groups=3, padding="same"), "groups"),
         OpCase("conv", (x(2, 7, 7, 8), w(3, 3, 1, 8), w(8), None), _conv_attrs(2, groups=8), "depthwise"),
         OpCase("conv", (x(2, 5, 6, 3), w(1, 1, 3, 33), w(33), None), _conv_attrs(2), "pointwise"),
+        OpCase("conv", (x(3, 17, 16, 32), w(3, 3, 32, 40), w(40), None), _conv_attrs(2, padding="same"), "large map"),
+        OpCase("conv", (x(3, 12, 12, 96), w(3, 3, 96, 40), w(40), None), _conv_attrs(2), "small map"),
+        OpCase("conv", (x(3, 6, 6, 96), w(3, 3, 96, 40), None, None), _conv_attrs(2, padding="same"), "smaller map"),
         OpCase("conv", (x(2, 5, 6, 3), w(1, 1, 3, 4), None, None), _conv_attrs(2, strides=(2, 2)), "pointwise2"),
         OpCase("conv", (x(2, 7, 4, 3), w(5, 1, 3, 2), None, None), _conv_attrs(2, strides=(1, 3)), "uneven"),
         OpCase(
