@@ -3,6 +3,7 @@
 import doctest
 import importlib
 import pkgutil
+import runpy
 from pathlib import Path
 
 import pytest
@@ -34,3 +35,9 @@ def test_docstrings(name: str) -> None:
 def test_the_readme_has_an_example_that_runs() -> None:
     examples = doctest.DocTestParser().get_examples((ROOT / "README.md").read_text())
     assert len(examples) > 10
+
+
+def test_the_page_of_layers_is_that_of_the_code() -> None:
+    generator = runpy.run_path(str(ROOT / "docs" / "generate_layers.py"))
+    assert set(generator["EXAMPLES"]) == set(generator["own_layers"]())
+    assert (ROOT / "docs" / "layers.md").read_text() == generator["page"]()
