@@ -191,8 +191,8 @@ def page() -> str:
     head = [
         "# Layers",
         "",
-        "Made from the code by `docs/generate_layers.py`. Every layer also takes `name`, `dtype`, `trainable`, `weights`",
-        "and, as the first of a Sequential, `input_shape`, `batch_input_shape`, `batch_size`, `input_dim` and",
+        "Made from the code by `docs/generate_layers.py`. Every layer also takes `name`, `dtype`, `trainable` and",
+        "`weights`; as the first of a Sequential, `input_shape`, `batch_input_shape`, `batch_size`, `input_dim` and",
         "`input_length`. Where Keras 2 and Keras 3 differ, see [choices.md](choices.md).",
         "",
         "```python",
