@@ -114,12 +114,14 @@ class Bidirectional(Layer):
                 f"merge_mode must be one of 'concat', 'sum', 'mul', 'ave', None, received {merge_mode!r}."
             )
         given = inner_layer(layer, "Bidirectional")
+        _check_recurrent(given)
         self.forward_layer: Any = _copied(given, f"forward_{given.name.removeprefix('forward_')}")
         if backward_layer is None:
             name = f"backward_{given.name.removeprefix('backward_')}"
             self.backward_layer: Any = _copied(given, name, go_backwards=not self.forward_layer.go_backwards)
         else:
             self.backward_layer = inner_layer(backward_layer, "Bidirectional", "backward_layer")
+            _check_recurrent(self.backward_layer)
         kwargs.pop("num_constants", None)
         super().__init__(weights=weights, **kwargs)
         self.merge_mode = merge_mode
@@ -133,10 +135,6 @@ class Bidirectional(Layer):
 
     def _check_layers(self) -> None:
         forward, backward = self.forward_layer, self.backward_layer
-        for one in (forward, backward):
-            for name in ("go_backwards", "return_sequences", "return_state", "stateful"):
-                if not hasattr(one, name):
-                    raise ArgumentTypeError(f"Bidirectional takes recurrent layers, {one!r} has no {name!r}.")
         if forward.go_backwards == backward.go_backwards:
             raise ArgumentError(
                 "The forward and the backward layer must go in opposite directions, "
@@ -230,6 +228,12 @@ class Bidirectional(Layer):
             "layer": describe(self.forward_layer),
             "backward_layer": describe(self.backward_layer),
         }
+
+
+def _check_recurrent(one: Layer) -> None:
+    for name in ("go_backwards", "return_sequences", "return_state", "stateful"):
+        if not hasattr(one, name):
+            raise ArgumentTypeError(f"Bidirectional takes recurrent layers, {one!r} has no {name!r}.")
 
 
 def _copied(one: Layer, name: str, **changes: Any) -> Any:
