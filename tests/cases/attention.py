@@ -113,7 +113,9 @@ def masks() -> list[OpCase]:
     ]
     bounds = {"row_axis": 1, "column_axis": 2}
     cases += [
-        OpCase("band", (x(3, 5, 7, batch=False), x(3, 5, 7, batch=False)), {**bounds, "low": 0, "high": 2**62}, "causal"),
+        OpCase(
+            "band", (x(3, 5, 7, batch=False), x(3, 5, 7, batch=False)), {**bounds, "low": 0, "high": 2**62}, "causal"
+        ),
         OpCase("band", (x(3, 5, 2, batch=False), x(3, 2, 7, batch=False)), {**bounds, "low": -1, "high": 2}, "window"),
         OpCase("band", (x(3, 0, 2, batch=False), x(3, 2, 7, batch=False)), {**bounds, "low": -1, "high": 2}, "no_rows"),
     ]

@@ -227,9 +227,51 @@ def _windows() -> list[LayerCase]:
     return cases
 
 
-CASES: list[LayerCase] = [*_core(), *_convolutions(), *_windows(), *_recurrent()]
+def _further() -> list[LayerCase]:
+    two = (x(3, 4, 5), x(3, 4, 5))
+    rows: tuple[tuple[str, dict[str, Any], tuple[Given, ...]], ...] = (
+        *((name, {}, two) for name in ("Subtract", "Multiply", "Average", "Maximum", "Minimum")),
+        *((name, {}, (*two, x(3, 5))) for name in ("Multiply", "Average", "Maximum", "Minimum")),
+        ("Dot", {"axes": 2}, (x(3, 4, 5), x(3, 6, 5))),
+        ("Dot", {"axes": (1, 2), "normalize": True}, (x(3, 4, 5), x(3, 6, 4))),
+        ("Dot", {"axes": 1}, (x(3, 5), x(3, 5))),
+        ("Reshape", {"target_shape": (5, -1)}, (x(3, 4, 5),)),
+        ("Permute", {"dims": (2, 1)}, (STEPS,)),
+        ("RepeatVector", {"n": 3}, (x(3, 5),)),
+        ("Masking", {"mask_value": 2.0}, (x(3, 4, 1, kind="integers", low=0, high=3),)),
+        ("LeakyReLU", {"alpha": 0.1}, (x(3, 5),)),
+        ("ELU", {"alpha": 0.4}, (x(3, 5),)),
+        ("PReLU", {"shared_axes": [1]}, (STEPS,)),
+        ("LayerNormalization", {"axis": [1, 2], "epsilon": 0.1}, (STEPS,)),
+        ("LayerNormalization", {"scale": False, "rms_scaling": True}, (x(3, 40),)),
+        ("GroupNormalization", {"groups": 3, "center": False}, (IMAGE,)),
+        ("GroupNormalization", {"groups": 2, "axis": 1}, (IMAGE_FIRST,)),
+        ("UnitNormalization", {"axis": 1}, (STEPS,)),
+        ("SpatialDropout1D", {"rate": 0.3}, (STEPS,)),
+        ("SpatialDropout2D", {"rate": 0.3}, (IMAGE,)),
+        ("SpatialDropout3D", {"rate": 0.3}, (x(2, 2, 3, 4, 5),)),
+        ("GaussianNoise", {"stddev": 0.3}, (x(3, 5),)),
+        ("GaussianDropout", {"rate": 0.3}, (x(3, 5),)),
+        ("AlphaDropout", {"rate": 0.3}, (x(3, 5),)),
+        ("ActivityRegularization", {"l1": 0.1, "l2": 0.2}, (x(3, 5),)),
+        ("Attention", {"use_scale": True}, (x(3, 4, 5), x(3, 6, 5))),
+        ("Attention", {"score_mode": "concat", "use_scale": True}, (x(3, 4, 5), x(3, 6, 2), x(3, 6, 5))),
+        ("AdditiveAttention", {"use_scale": True}, (x(3, 4, 5), x(3, 6, 5))),
+        ("EinsumDense", {"equation": "abc,cd->abd", "output_shape": (None, 3), "bias_axes": "d"}, (STEPS,)),
+        ("EinsumDense", {"equation": "abc,bcd->abd", "output_shape": (7, 3), "activation": "relu"}, (STEPS,)),
+        ("Identity", {}, (x(3, 5),)),
+        ("Rescaling", {"scale": 0.5, "offset": -1.0}, (IMAGE,)),
+        ("Normalization", {"mean": 0.5, "variance": 2.0, "invert": True}, (x(3, 5),)),
+    )
+    cases = [LayerCase(*row) for row in rows]
+    theta = LayerCase("ThresholdedReLU", {"theta": 0.5}, (x(3, 5),), in_keras=False)
+    return [*cases, theta, LayerCase("Normalization", {"axis": (1,)}, (STEPS,), in_keras=False)]
+
+
+CASES: list[LayerCase] = [*_core(), *_convolutions(), *_windows(), *_recurrent(), *_further()]
 
 NO_CASE = {
+    "MultiHeadAttention": "called on several arguments: tests/test_more_layers.py and tests/parity",
     "Bidirectional": "tests/test_recurrent.py",
     "GRUCell": "tests/test_recurrent.py",
     "InputLayer": "it is what a case begins with",
