@@ -47,8 +47,8 @@ from graphflow.ops.array import (
     transpose,
     zeros_like,
 )
-from graphflow.ops.control import opaque
 from graphflow.ops.batch_dot import batch_dot
+from graphflow.ops.control import opaque
 from graphflow.ops.conv import conv
 from graphflow.ops.conv_transpose import conv_transpose
 from graphflow.ops.depthwise import depthwise_conv, separable_conv
