@@ -9,7 +9,8 @@
  *     out_w      0    from                              to    out_w
  *                | gathered | tiles that read in place  | gathered |
  *
- * Which way a pixel goes follows from its place, the attributes and block_m, so its bits do too.
+ * Which way a pixel goes follows from its place, the attributes and block_m, so its bits do too. Output pixels may lie
+ * apart in a larger image, as those of a transposed convolution do, which is one convolution for each of its phases.
  */
 #ifndef GF_CONV_H
 #define GF_CONV_H
@@ -20,7 +21,8 @@ typedef struct gf_conv {
     const gf_conv_f32_args *g;
     const float *x; /* the channels of the group in the image */
     int64_t k, from, to;
-    int joined; /* the elements of a window row are consecutive */
+    int joined;    /* the elements of a window row are consecutive */
+    int scattered; /* the output is a part of a larger image */
 } gf_conv;
 
 GF_INLINE int64_t gf_min(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -58,6 +60,18 @@ static void gf_set_conv(gf_conv *c, const gf_conv_f32_args *g)
     if (c->to - c->from < GF_SHORT_ROW)
         c->to = c->from;
     c->joined = g->ldx == g->in_c && g->dilation_w == 1;
+    c->scattered = g->full_d != g->out_d || g->full_h != g->out_h || g->full_w != g->out_w || g->step_d != 1 ||
+                   g->step_h != 1 || g->step_w != 1;
+}
+
+/* Where in the larger image an output pixel lies. */
+GF_INLINE int64_t gf_place(const gf_conv *c, int64_t pixel)
+{
+    const gf_conv_f32_args *g = c->g;
+    const int64_t line = pixel / g->out_w;
+    if (!c->scattered)
+        return pixel;
+    return (line / g->out_h * g->step_d * g->full_h + line % g->out_h * g->step_h) * g->full_w + pixel % g->out_w * g->step_w;
 }
 
 /* An output pixel reads exactly the input pixel of the same number. */
@@ -115,6 +129,8 @@ static int64_t gf_conv_in_place(const gf_conv *c, gf_tile *t, const gf_columns *
     const int64_t panel_width = columns > GF_VL ? GF_TILE_N : GF_VL;
     int64_t count = 0;
     t->lda = g->stride_w * g->ldx;
+    t->ldy = g->step_w * g->ldy;
+    t->ldr = g->step_w * g->ldr;
     t->run = c->joined ? width : g->in_c;
     t->taps[2] = c->joined ? 1 : g->kernel_w;
     t->a_step[0] = g->dilation_d * g->in_h * g->in_w * g->ldx;
@@ -135,7 +151,10 @@ static int64_t gf_conv_in_place(const gf_conv *c, gf_tile *t, const gf_columns *
         for (int64_t i = 0; i < tiles; ++i) {
             const int64_t w = (pixel - line * g->out_w) * g->stride_w - g->pad_w;
             const int64_t height = pixels / tiles + (i < pixels % tiles);
-            gf_set_column(t, all, column, pixel);
+            const int64_t place = gf_place(c, pixel);
+            gf_set_column(t, all, column, 0);
+            t->y += place * g->ldy;
+            t->residual = t->residual ? t->residual + place * g->ldr : 0;
             gf_set_prefetch(t, all, count++);
             t->a = c->x + (((d + d_first * g->dilation_d) * g->in_h + h + h_first * g->dilation_h) * g->in_w + w) * g->ldx;
             t->b += (d_first * plane + h_first * width) * panel_width;
@@ -153,11 +172,15 @@ static void gf_conv_gathered(const gf_conv *c, gf_tile *t, const gf_columns *all
     const int64_t tiles = gf_ceil_div(rows, GF_TILE_M);
     int64_t at[GF_TILE_M], pixel = begin;
     gf_set_plain(t, c->k, c->k);
+    t->ldy = c->g->ldy;
+    t->ldr = c->g->ldr;
     t->at = at;
     for (int64_t i = 0; i < tiles; ++i) {
         const int64_t height = rows / tiles + (i < rows % tiles);
-        for (int64_t r = 0; r < height; ++r, ++pixel)
-            at[r] = pixel = gf_next_gathered(c, pixel, end);
+        for (int64_t r = 0; r < height; ++r, ++pixel) {
+            pixel = gf_next_gathered(c, pixel, end);
+            at[r] = gf_place(c, pixel);
+        }
         gf_set_column(t, all, column, 0);
         gf_set_prefetch(t, all, count++);
         t->a = gathered;
@@ -172,16 +195,16 @@ static void gf_conv_block(const gf_conv *c, gf_tile *t, const gf_columns *all, i
 {
     gf_columns block = *all;
     int64_t gathered = 0;
-    block.y += begin * t->ldy;
-    block.residual = all->residual ? all->residual + begin * t->ldr : 0;
-    if (gf_is_pointwise(c->g)) {
+    block.y += begin * c->g->ldy;
+    block.residual = all->residual ? all->residual + begin * c->g->ldr : 0;
+    if (gf_is_pointwise(c->g) && !c->scattered) {
         gf_set_plain(t, c->k, c->g->ldx);
         gf_multiply(t, &block, c->x + begin * c->g->ldx, end - begin, first, last);
         return;
     }
     for (int64_t p = begin; (p = gf_next_gathered(c, p, end)) < end; ++p, ++gathered)
         gf_gather_window(c, p, scratch + gathered * c->k);
-    if (gathered == end - begin) {
+    if (gathered == end - begin && !c->scattered) {
         gf_set_plain(t, c->k, c->k);
         gf_multiply(t, &block, scratch, gathered, first, last);
         return;
@@ -196,6 +219,7 @@ static int gf_conv_f32(const void *arguments, int64_t begin, int64_t end, gf_wor
 {
     const gf_conv_f32_args *g = arguments;
     const int64_t pixels = g->out_d * g->out_h * g->out_w, inputs = g->in_d * g->in_h * g->in_w;
+    const int64_t image_size = g->full_d * g->full_h * g->full_w;
     const int64_t across = gf_ceil_div(g->out_c, g->block_n), down = gf_ceil_div(pixels, g->block_m);
     gf_conv c;
     gf_tile t;
@@ -207,7 +231,7 @@ static int gf_conv_f32(const void *arguments, int64_t begin, int64_t end, gf_wor
     for (int64_t item = begin; item < end; ++item) {
         const int64_t first = item % across * g->block_n, pixel = item / across % down * g->block_m;
         const int64_t group = item / across / down % g->groups, image = item / across / down / g->groups;
-        const int64_t channel = group * g->out_c, at = image * pixels;
+        const int64_t channel = group * g->out_c, at = image * image_size;
         gf_columns all;
         all.k = c.k;
         all.w = g->w + group * c.k * gf_ceil_div(g->out_c, GF_VL) * GF_VL;

@@ -62,7 +62,8 @@
 /* Convolution of up to three dimensions, channels last, x (batch, in_d, in_h, in_w, groups * in_c) with ldx elements
  * from pixel to pixel, y (batch, out_d, out_h, out_w, groups * out_c). in_c and out_c are per group. pad_* is what
  * stands before the first element. w: groups one after another, each the packed panels of the matrix
- * (kernel_d * kernel_h * kernel_w * in_c, out_c).
+ * (kernel_d * kernel_h * kernel_w * in_c, out_c). y lies in a larger image: output pixel (d, h, w)
+ * is its pixel (d * step_d, h * step_h, w * step_w) of (full_d, full_h, full_w), and so is the residual's.
  * Items: batch x groups x ceil(out_d * out_h * out_w / block_m) x ceil(out_c / block_n), batch outermost.
  * Scratch: block_m * kernel_d * kernel_h * kernel_w * in_c floats. */
 #define GF_CONV_FIELDS(P, I, F) \
@@ -70,6 +71,7 @@
     I(batch) I(groups) I(in_c) I(out_c) I(in_d) I(in_h) I(in_w) I(out_d) I(out_h) I(out_w) \
     I(kernel_d) I(kernel_h) I(kernel_w) I(stride_d) I(stride_h) I(stride_w) \
     I(dilation_d) I(dilation_h) I(dilation_w) I(pad_d) I(pad_h) I(pad_w) \
+    I(step_d) I(step_h) I(step_w) I(full_d) I(full_h) I(full_w) \
     I(ldx) I(ldr) I(ldy) I(block_m) I(block_n) GF_EPILOGUE_FIELDS(P, I, F)
 
 /* A 3x3 convolution of stride 1 over x (batch, in_h, in_w, in_c), with `tile` (4 or 2) the side of its output tiles and
@@ -82,6 +84,25 @@
     P(const float, x) P(const float, kernel) P(const float, w) P(const float, bound) P(const float, bias) \
     P(const float, residual) P(float, y) I(batch) I(in_c) I(out_c) I(in_h) I(in_w) I(out_h) I(out_w) I(pad_h) I(pad_w) \
     I(ldx) I(ldr) I(ldy) I(tile) I(chunk) I(block_m) I(block_n) GF_EPILOGUE_FIELDS(P, I, F)
+
+/* Depthwise convolution: as conv_f32, x with `channels` channels, y with channels * multiplier, output channel
+ * c * multiplier + m made from channel c. w (kernel_d, kernel_h, kernel_w, channels * multiplier) is not packed.
+ * Items: batch * out_d * out_h output rows. Scratch: channels * multiplier floats where multiplier is above 1. */
+#define GF_DEPTHWISE_FIELDS(P, I, F) \
+    P(const float, x) P(const float, w) P(const float, bias) P(const float, residual) P(float, y) \
+    I(batch) I(channels) I(multiplier) I(in_d) I(in_h) I(in_w) I(out_d) I(out_h) I(out_w) \
+    I(kernel_d) I(kernel_h) I(kernel_w) I(stride_d) I(stride_h) I(stride_w) \
+    I(dilation_d) I(dilation_h) I(dilation_w) I(pad_d) I(pad_h) I(pad_w) \
+    I(ldx) I(ldr) I(ldy) GF_EPILOGUE_FIELDS(P, I, F)
+
+/* Locally connected: window `place` of each image of x (batch, in_d, in_h, in_w, channels) times matrix `place` of w,
+ * each the packed panels of (kernel_d * kernel_h * kernel_w * channels, filters); bias (places, filters).
+ * Items: places = out_d * out_h * out_w. Scratch: tile_m * kernel_d * kernel_h * kernel_w * channels floats. */
+#define GF_LOCAL_FIELDS(P, I, F) \
+    P(const float, x) P(const float, w) P(const float, bias) P(const float, residual) P(float, y) \
+    I(batch) I(channels) I(filters) I(in_d) I(in_h) I(in_w) I(out_d) I(out_h) I(out_w) \
+    I(kernel_d) I(kernel_h) I(kernel_w) I(stride_d) I(stride_h) I(stride_w) I(pad_d) I(pad_h) I(pad_w) \
+    GF_EPILOGUE_FIELDS(P, I, F)
 
 /* The recurrence of an LSTM over z (batch, steps, 4 * units) = x . W + b, gates i, f, c, o; u is the packed
  * recurrent matrix (units, 4 * units); h0, c0 (batch, units), null: zeros; mask (batch, steps), one byte each, null:
@@ -147,6 +168,15 @@
 /* `width` bytes from each row of x to each row of y; ldx, ldy in bytes. Items: rows. */
 #define GF_COPY_FIELDS(P, I, F) P(const char, x) P(char, y) I(rows) I(width) I(ldx) I(ldy)
 
+/* y (m0, m1, m2, m3) = x (n0, n1, n2, n3) from element (p0, p1, p2, p3) on, and elements of the bits `value` around it;
+ * itemsize 1, 2, 4 or 8. Items: m0 * m1 * m2. */
+#define GF_PAD_FIELDS(P, I, F) \
+    P(const char, x) P(char, y) I(itemsize) I(value) I(n0) I(n1) I(n2) I(n3) I(m0) I(m1) I(m2) I(m3) I(p0) I(p1) I(p2) I(p3)
+
+/* y (outer, factor_h * h, factor_w * w, inner) = x (outer, h, w, inner), linear between the centres of elements.
+ * Items: outer * factor_h * h. Scratch: w * inner floats. */
+#define GF_BILINEAR_FIELDS(P, I, F) P(const float, x) P(float, y) I(outer) I(h) I(w) I(inner) I(factor_h) I(factor_w)
+
 /* y (n0, ..., n5), contiguous, from x with strides s0..s5 in bytes; itemsize 1, 2, 4, 8 or 16. Items: n0 * n1 * n2 * n3. */
 #define GF_TRANSPOSE_FIELDS(P, I, F) \
     P(const char, x) P(char, y) I(itemsize) I(n0) I(n1) I(n2) I(n3) I(n4) I(n5) I(s0) I(s1) I(s2) I(s3) I(s4) I(s5)
@@ -195,6 +225,8 @@
     L(gemm_f32, GF_GEMM_FIELDS) \
     L(conv_f32, GF_CONV_FIELDS) \
     L(winograd_f32, GF_WINOGRAD_FIELDS) \
+    L(depthwise_f32, GF_DEPTHWISE_FIELDS) \
+    L(local_f32, GF_LOCAL_FIELDS) \
     L(lstm_f32, GF_LSTM_FIELDS) \
     L(rnn_f32, GF_RNN_FIELDS) \
     L(gru_f32, GF_GRU_FIELDS) \
@@ -206,6 +238,8 @@
     L(binary_f32, GF_BINARY_FIELDS) \
     L(affine_f32, GF_AFFINE_FIELDS) \
     L(copy, GF_COPY_FIELDS) \
+    L(pad, GF_PAD_FIELDS) \
+    L(bilinear_f32, GF_BILINEAR_FIELDS) \
     L(transpose, GF_TRANSPOSE_FIELDS) \
     L(matmul_f32, GF_MATMUL_FIELDS) \
     L(layer_norm_f32, GF_LAYER_NORM_FIELDS) \

@@ -27,9 +27,7 @@ ISAS = list(isa.available())
 
 NO_KERNEL: dict[str, str] = {
     **dict.fromkeys(VIEWS, "the output lies where the input lies"),
-    **dict.fromkeys(
-        ("getitem", "split", "pad", "broadcast_to", "tile", "repeat", "flip", "full_like"), "moved by NumPy"
-    ),
+    **dict.fromkeys(("split", "broadcast_to", "tile", "flip", "full_like"), "moved by NumPy"),
     **dict.fromkeys(("sin", "cos", "log1p", "expm1", "floor", "ceil", "round", "sign"), "rare functions, on NumPy"),
     **dict.fromkeys(("floor_divide", "mod", "power", "prod", "argmax", "argmin"), "rare arithmetic, on NumPy"),
     **dict.fromkeys(("cumsum", "cumprod", "one_hot"), "rare, on NumPy"),
@@ -37,7 +35,6 @@ NO_KERNEL: dict[str, str] = {
     "opaque": "a user's Python function",
     "scan": "its body has a plan of its own",
     **dict.fromkeys(("random_uniform", "random_normal"), "training only"),
-    **dict.fromkeys(("conv_transpose", "locally_connected", "resize"), "no kernel yet"),
 }
 """Ops that run on their reference, and why."""
 

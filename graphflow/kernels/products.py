@@ -1,16 +1,12 @@
-"""Kernels built on the row-GEMM: dense products and convolutions."""
+"""The dense product, and what all kernels on the row-GEMM share."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
-
-import numpy as np
 
 from graphflow.kernels.isa import Isa
 from graphflow.kernels.layout import (
-    Array,
     Call,
     KernelDef,
     Layout,
@@ -24,7 +20,6 @@ from graphflow.kernels.layout import (
     result,
 )
 from graphflow.ops.activation import LINEAR
-from graphflow.ops.conv import conv_padding
 
 EPILOGUES = frozenset(("bias", "residual", "activation"))
 
@@ -49,19 +44,6 @@ def row_block(rows: int, k: int, n: int, isa: Isa) -> int:
     return _round_up(-(-max(rows, 1) // parts), isa.tile_m)
 
 
-def pixel_block(out: Sequence[int], k: int, n: int, isa: Isa) -> int:
-    """How many output pixels of a convolution one item takes: whole rows of about a hundred pixels.
-
-    It depends on the layer alone, never on batch or threads, since pixels at a block's edge may be gathered.
-    """
-    pixels = math.prod(out)
-    if len(out) == 1:
-        return max(1, min(pixels, 224))
-    if pixels <= 200:
-        return max(1, pixels)
-    return max(1, round(112 / out[-1])) * out[-1]
-
-
 def column_block(blocks: int, n: int, isa: Isa, threads: int, narrowest: int = 2) -> int:
     """How many columns one item takes: all of them, unless there are too few row blocks to keep the threads busy."""
     whole = _round_up(n, isa.tile_n)
@@ -72,6 +54,7 @@ def column_block(blocks: int, n: int, isa: Isa, threads: int, narrowest: int = 2
 
 
 def epilogue_fields(call: Call, bias: int, residual: int) -> dict[str, Any]:
+    """The fields of an epilogue whose bias and residual are these inputs."""
     return {
         "bias": None if call.inputs[bias] is None else operand(bias),
         "residual": None if call.inputs[residual] is None else operand(residual),
@@ -80,6 +63,7 @@ def epilogue_fields(call: Call, bias: int, residual: int) -> dict[str, Any]:
 
 
 def refuse_weights(call: Call) -> str | None:
+    """The reason why a product with packed weights can not be one with these, or None."""
     if not call.known[1]:
         return "the weights are computed during the run"
     residual = call.inputs[3]
@@ -138,61 +122,4 @@ def spatial_fields(name: str, values: Any, fill: int = 1) -> dict[str, int]:
     return {f"{name}_{axis}": size for axis, size in zip("dhw", _three(values, fill), strict=True)}
 
 
-def _pack_groups(kernel: Array, groups: int, isa: Isa) -> Array:
-    matrix = kernel.reshape(-1, kernel.shape[-1])
-    width = kernel.shape[-1] // groups
-    return np.concatenate([pack_panels(matrix[:, g * width : (g + 1) * width], isa) for g in range(groups)])
-
-
-def _lay_conv(call: Call) -> Layout:
-    x, kernel, y = call.inputs[0], call.inputs[1], call.outputs[0]
-    assert x is not None and kernel is not None
-    isa, groups = call.isa, call.attrs["groups"]
-    shape: Any = x.shape
-    window: Any = kernel.shape[:-2]
-    out: Any = y.shape
-    in_c, out_c = int(kernel.shape[-2] or 0), int(kernel.shape[-1] or 0) // groups
-    k = math.prod(window) * in_c
-    pixels = math.prod(out[1:-1])
-    attrs = call.attrs
-    pointwise = math.prod(window) == 1 and max(attrs["strides"]) == 1
-    block_m = row_block(pixels, k, out_c, isa) if pointwise else pixel_block(out[1:-1], k, out_c, isa)
-    blocks = -(-pixels // block_m) if pixels else 0
-    block_n = column_block(max(blocks * groups * out[0], 1), out_c, isa, call.threads)
-    padding = [before for before, _ in conv_padding(call.attrs, shape, window)]
-    fields = {
-        "x": operand(0),
-        "w": Ref("packed", 0),
-        "y": result(),
-        "batch": shape[0],
-        "groups": groups,
-        "in_c": in_c,
-        "out_c": out_c,
-        **spatial_fields("in", shape[1:-1]),
-        **spatial_fields("out", out[1:-1]),
-        **spatial_fields("kernel", window),
-        **spatial_fields("stride", call.attrs["strides"]),
-        **spatial_fields("dilation", call.attrs["dilation"]),
-        **spatial_fields("pad", padding, 0),
-        "ldx": shape[-1],
-        "ldr": out[-1],
-        "ldy": out[-1],
-        "block_m": block_m,
-        "block_n": block_n,
-        **epilogue_fields(call, 2, 3),
-    }
-    step = Step(
-        leaf="conv_f32",
-        fields=fields,
-        items=out[0] * groups * blocks * -(-out_c // block_n),
-        nanoseconds=2.0 * out[0] * pixels * k * out_c * groups / FLOPS_PER_NS[isa.name],
-        scratch=0 if pointwise else 4 * block_m * k,
-    )
-    pack = Pack(f"conv panels {isa.name} {groups}", (1,), lambda w: _pack_groups(w, groups, isa))
-    return Layout([step], [pack])
-
-
-ROWS = (
-    KernelDef("gemm_f32", "dense", "fma k", refuse_weights, _lay_dense, EPILOGUES),
-    KernelDef("conv_nhwc_f32", "conv", "fma k", refuse_weights, _lay_conv, EPILOGUES),
-)
+ROWS = (KernelDef("gemm_f32", "dense", "fma k", refuse_weights, _lay_dense, EPILOGUES),)

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from graphflow.kernels import attention, elementwise, logic, normalization, products, recurrent, winograd
+from graphflow.kernels import (
+    attention,
+    convolution,
+    elementwise,
+    logic,
+    movement,
+    normalization,
+    products,
+    recurrent,
+    winograd,
+)
 from graphflow.kernels.layout import Call, KernelDef
 
 KERNELS: tuple[KernelDef, ...] = (
     *winograd.ROWS,
     *products.ROWS,
+    *convolution.ROWS,
     *recurrent.ROWS,
     *elementwise.ROWS,
+    *movement.ROWS,
     *attention.ROWS,
     *normalization.ROWS,
     *logic.ROWS,

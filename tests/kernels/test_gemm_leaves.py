@@ -185,6 +185,7 @@ def conv(isa, x, w, stride, dilation, pad, out, block, bias=None, residual=None,
         axes |= {
             f"in_{axis}": size[i], f"out_{axis}": out[i], f"kernel_{axis}": w.shape[1 + i],
             f"stride_{axis}": stride[i], f"dilation_{axis}": dilation[i], f"pad_{axis}": pad[i],
+            f"step_{axis}": 1, f"full_{axis}": out[i],
         }  # fmt: skip
     run_leaf(
         isa, "conv_f32", items, scratch_bytes=4 * block[0] * k, ranges=ranges,
