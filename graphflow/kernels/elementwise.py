@@ -257,6 +257,22 @@ def _lay_concatenate(call: Call) -> Layout:
     return Layout(steps)
 
 
+def _lay_split(call: Call) -> Layout:
+    axis, x = call.attrs["axis"], call.inputs[0]
+    assert x is not None
+    size = np.dtype(x.dtype).itemsize
+    rows, whole = _count(x.shape[:axis]), _count(x.shape[axis:]) * size
+    steps, offset = [], 0
+    for index, spec in enumerate(call.outputs):
+        width = _count(spec.shape[axis:]) * size
+        places = {"x": Ref("in", 0, offset), "y": result(index)}
+        if width:
+            sizes = {"rows": rows, "width": width, "ldx": whole, "ldy": width}
+            steps.append(Step("copy", {**places, **sizes}, rows, 2 * rows * width / BYTES_PER_NS))
+        offset += width
+    return Layout(steps)
+
+
 def transposed(shape: Any, axes: Any, size: int) -> tuple[list[int], list[int]]:
     """The output's sizes and the input's strides (bytes) along them, neighbours that stay together joined."""
     steps = [0] * len(shape)
@@ -313,5 +329,6 @@ ROWS = (
     KernelDef("softmax_f32", "softmax", "row", _refuse_softmax, _lay_softmax),
     KernelDef("embedding_f32", "embedding", "copy", _refuse_embedding, _lay_embedding),
     KernelDef("concatenate", "concatenate", "copy", _refuse_never, _lay_concatenate),
+    KernelDef("split", "split", "copy", _refuse_never, _lay_split),
     KernelDef("transpose", "transpose", "copy", _refuse_transpose, _lay_transpose),
 )
