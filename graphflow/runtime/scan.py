@@ -108,4 +108,3 @@ class BodyPlan:
             np.copyto(target, one.swapaxes(0, 1) if self.collect else one)
         for target, one in zip(targets[len(outputs) :], states, strict=True):
             np.copyto(target, one)
-
