@@ -5,8 +5,8 @@
     arrays              compute                     with the installed evaluator
 
 While the body of a control operation is traced, its builder answers for every tensor and variable, its own or not.
-Otherwise the first argument with `__gf_apply__` decides. Variables have none: they belong to whatever is being traced, and are
-plain arrays when nothing is.
+Otherwise the first argument with `__gf_apply__` decides. Variables have none: they belong to whatever is being traced,
+and are plain arrays when nothing is.
 """
 
 from __future__ import annotations
