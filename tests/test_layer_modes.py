@@ -1,4 +1,4 @@
-"""The parity run's configurations again, in every way a model can run here: references, instruction sets, passes off."""
+"""The configurations of the parity run again, in every way a model can run: references, instruction sets, passes."""
 
 import numpy as np
 import pytest

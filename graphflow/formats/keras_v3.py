@@ -14,7 +14,7 @@ from graphflow.formats.keras_ops import reader
 from graphflow.formats.keras_weights import load_weights
 from graphflow.formats.limits import Limits
 from graphflow.layers.era import era
-from graphflow.layers.layer import deferred_weights
+from graphflow.layers.holder import deferred_weights
 from graphflow.models.config import make_layer
 from graphflow.registry import custom_object_scope, custom_objects
 

@@ -10,9 +10,10 @@ import numpy as np
 
 from graphflow import ops
 from graphflow.errors import ArgumentError, ArgumentTypeError, ShapeError
-from graphflow.layers.layer import Layer, is_tensor
+from graphflow.layers.layer import Layer
 from graphflow.layers.nest import leaves, transform
 from graphflow.layers.registry import layer
+from graphflow.layers.stand_ins import is_tensor
 from graphflow.ops.dispatch import tracing
 from graphflow.spec import Shape, TensorSpec, dtype_name, format_shape, spec_of
 

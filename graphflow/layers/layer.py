@@ -9,39 +9,38 @@ from __future__ import annotations
 import copy
 import inspect
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
 
-from graphflow import config, constraints, initializers, regularizers
+from graphflow import config, regularizers
 from graphflow.errors import (
     ArgumentError,
     ArgumentTypeError,
     GraphflowError,
-    ShapeError,
     UnsupportedError,
     located,
 )
 from graphflow.ir.build import GraphTensor
 from graphflow.layers.era import current_era
+from graphflow.layers.holder import deferred_weights
 from graphflow.layers.nest import leaves, single, transform
 from graphflow.layers.node import Node
+from graphflow.layers.penalties import Penalised, outermost_call
+from graphflow.layers.recorded import Recorded
+from graphflow.layers.stand_ins import bare, is_tensor
 from graphflow.layers.tensor import KerasTensor, infer_only
 from graphflow.ops.dispatch import is_tracing, tracing
 from graphflow.ops.elementwise import cast
-from graphflow.ops.shape import shape
 from graphflow.registry import serialize, snake_case
 from graphflow.spec import Shape, TensorSpec, dtype_name, format_shape, spec_of
 from graphflow.variable import Variable
 
 _names: Counter[str] = Counter()
 _training: ContextVar[bool] = ContextVar("graphflow_training", default=False)
-_deferred: ContextVar[bool] = ContextVar("graphflow_deferred_weights", default=False)
-_collected: ContextVar[list[tuple[str, Any]] | None] = ContextVar("graphflow_collected_losses", default=None)
-_calling: ContextVar[bool] = ContextVar("graphflow_calling", default=False)
 _signatures: dict[type, frozenset[str]] = {}
 
 
@@ -60,61 +59,9 @@ def is_training() -> bool:
     return _training.get()
 
 
-@contextmanager
-def collected_losses() -> Iterator[list[tuple[str, Any]]]:
-    """What layers that are called on graph values add to the losses, each with a name of its own."""
-    found: list[tuple[str, Any]] = []
-    token = _collected.set(found)
-    try:
-        yield found
-    finally:
-        _collected.reset(token)
-
-
-@contextmanager
-def _outermost_call(layer: Layer) -> Iterator[None]:
-    """Forget the losses of the call before, unless another layer makes this call."""
-    if _calling.get():
-        yield
-        return
-    layer.clear_losses()
-    token = _calling.set(True)
-    try:
-        yield
-    finally:
-        _calling.reset(token)
-
-
-@contextmanager
-def deferred_weights() -> Iterator[None]:
-    """Weights made inside hold nothing yet and take no memory: a file's values will be put in."""
-    token = _deferred.set(True)
-    try:
-        yield
-    finally:
-        _deferred.reset(token)
-
-
-def _stand_in(shape: tuple[int, ...], dtype: str, path: str) -> np.ndarray[Any, Any]:
-    try:
-        return np.broadcast_to(np.zeros((), dtype), shape)
-    except ValueError:
-        raise ShapeError(f"Weight {path!r} of shape {format_shape(shape)} is larger than any array can be.") from None
-
-
 def clear_session() -> None:
     """Let automatic layer names start again from the beginning."""
     _names.clear()
-
-
-def is_tensor(item: Any) -> bool:
-    """Whether something is a tensor with a description in place of numbers."""
-    return isinstance(item, (KerasTensor, GraphTensor))
-
-
-def bare(tensor: Any) -> Any:
-    """The same tensor as another object, with no mask and no history."""
-    return GraphTensor(tensor.builder, tensor.value) if isinstance(tensor, GraphTensor) else KerasTensor(tensor.spec)
 
 
 def mask_of(structure: Any) -> Any:
@@ -123,7 +70,7 @@ def mask_of(structure: Any) -> Any:
     return None if all(mask is None for mask in leaves(masks)) else masks
 
 
-class Layer:
+class Layer(Penalised, Recorded):
     """Base of all layers, and of users' own.
 
     Args:
@@ -174,187 +121,6 @@ class Layer:
         _names[base] += 1
         return base if _names[base] == 1 else f"{base}_{_names[base] - 1}"
 
-    # -- weights
-
-    def add_weight(
-        self,
-        shape: Any = (),
-        initializer: Any = None,
-        dtype: Any = None,
-        trainable: bool = True,
-        name: str = "variable",
-        regularizer: Any = None,
-        constraint: Any = None,
-        role: str = "weight",
-        **_: Any,
-    ) -> Variable:
-        """Make a weight of this layer.
-
-        Args:
-            shape: of the weight; no None.
-            initializer: name, configuration or object; None: glorot_uniform for floats, zeros else.
-            name: the last part of the weight's path.
-            role: see `Variable`.
-
-        Raises:
-            ShapeError: a dimension that is not known.
-        """
-        shape = tuple(shape) if isinstance(shape, Sequence) else (shape,)
-        if any(size is None for size in shape):
-            raise ShapeError(
-                f"Weight {name!r} of layer {self.name!r} needs a size where the input's shape has None: {shape}."
-            )
-        dtype = dtype_name(dtype or self.dtype)
-        shape = tuple(int(size) for size in shape)
-        make = initializers.get(initializer if initializer is not None else "glorot_uniform")
-        if _deferred.get() and role in ("weight", "statistic"):
-            value = _stand_in(shape, dtype, f"{self.name}/{name}")
-        else:
-            value = np.asarray(make(shape, dtype=dtype), dtype)  # type: ignore[misc]
-        variable = Variable(value, name=name, role=role, trainable=trainable)
-        variable.path = f"{self.name}/{name}"
-        variable.initializer = make
-        variable.regularizer = regularizers.get(regularizer)
-        variable.constraint = constraints.get(constraint)
-        self.__dict__.setdefault("_weights", []).append(variable)
-        return variable
-
-    def _sublayers(self) -> list[Layer]:
-        """The layers that this one holds as attributes, also inside lists and dicts, each once, in order."""
-        held = (
-            value for key, value in vars(self).items() if key not in ("_inbound_nodes", "_outbound_nodes", "_network")
-        )
-        found = [leaf for value in held for leaf in leaves(value) if isinstance(leaf, Layer)]
-        return list(dict.fromkeys(found))
-
-    @property
-    def variables(self) -> list[Variable]:
-        """All variables, states and seeds too: trainable ones, then the rest, then those of inner layers."""
-        own = sorted(self._weights, key=lambda variable: not variable.trainable)
-        found = own + [variable for layer in self._sublayers() for variable in layer.variables]
-        return list(dict.fromkeys(found))
-
-    @property
-    def weights(self) -> list[Variable]:
-        """The variables that files hold: all but states and seeds."""
-        return [variable for variable in self.variables if variable.role in ("weight", "statistic")]
-
-    @property
-    def trainable_weights(self) -> list[Variable]:
-        if not self.trainable:
-            return []
-        own = [variable for variable in self._weights if variable.trainable and variable.role == "weight"]
-        found = own + [variable for layer in self._sublayers() for variable in layer.trainable_weights]
-        return list(dict.fromkeys(found))
-
-    trainable_variables = trainable_weights
-
-    @property
-    def non_trainable_weights(self) -> list[Variable]:
-        trained = set(self.trainable_weights)
-        return [variable for variable in self.weights if variable not in trained]
-
-    non_trainable_variables = non_trainable_weights
-
-    def get_weights(self) -> list[np.ndarray[Any, Any]]:
-        """Copies of the weights, in the order of `weights`."""
-        return [variable.numpy() for variable in self.weights]
-
-    def set_weights(self, weights: Sequence[Any]) -> None:
-        """Replace all weights.
-
-        Raises:
-            ShapeError: another number of arrays, or one of another shape; nothing is changed then.
-        """
-        weights = list(weights)
-        variables = self.weights
-        if len(weights) != len(variables):
-            raise ShapeError(f"Layer {self.name!r} has {len(variables)} weights, received {len(weights)} arrays.")
-        for variable, array in zip(variables, weights, strict=True):
-            if np.shape(array) != variable.shape:
-                raise ShapeError(
-                    f"Weight {variable.path!r} has shape {format_shape(variable.shape)}, "
-                    f"received an array of shape {format_shape(np.shape(array))}."
-                )
-        for variable, array in zip(variables, weights, strict=True):
-            variable.assign(array)
-
-    def count_params(self) -> int:
-        """How many numbers the weights hold.
-
-        Raises:
-            ArgumentError: the layer has no weights yet.
-        """
-        if not self.built:
-            raise ArgumentError(f"Layer {self.name!r} has not been built: call it on an input first.")
-        return sum(int(np.prod(variable.shape)) for variable in self.weights)
-
-    def update(self, variable: Variable, value: Any) -> None:
-        """Let a variable take a value when the call has been computed: at once on arrays, after the run in a graph."""
-        if isinstance(value, GraphTensor):
-            value.builder.update(variable, value)
-        elif not is_tensor(value):
-            variable.assign(value)
-
-    # -- losses
-
-    def add_loss(self, loss: Any) -> None:
-        """Add a number to the losses of the call that is being made; for use inside `call`.
-
-        On arrays it is in `losses` until the layer is called again; in a graph that is asked for losses it is an
-        output of its own. While a model is described nothing is computed, and nothing kept.
-        """
-        if isinstance(loss, GraphTensor):
-            found = _collected.get()
-            if found is not None:
-                name = f"{self.name}/loss"
-                count = sum(one.startswith(name) for one, _ in found)
-                found.append((name if not count else f"{name}_{count}", loss))
-        elif isinstance(loss, KerasTensor):
-            self._adds_loss = True
-        else:
-            self.__dict__.setdefault("_losses", []).append(np.asarray(loss)[()])
-
-    @property
-    def losses(self) -> list[Any]:
-        """The penalties of the weights' regularizers, then what the last call on arrays added; inner layers included.
-
-        A penalty on a layer's output, by its `activity_regularizer`, is divided by the batch size.
-        """
-        penalties = [
-            variable.regularizer(variable.value) for variable in self.trainable_weights if variable.regularizer
-        ]
-        return penalties + self._call_losses()
-
-    def _call_losses(self) -> list[Any]:
-        inner = [loss for layer in self._sublayers() for loss in layer._call_losses()]
-        return list(self.__dict__.get("_losses", ())) + inner
-
-    def clear_losses(self) -> None:
-        """Forget what calls have added to the losses."""
-        self.__dict__.pop("_losses", None)
-        for layer in self._sublayers():
-            layer.clear_losses()
-
-    @property
-    def adds_losses(self) -> bool:
-        """Whether calls add to the losses, of this layer or of inner ones; known once it has been called."""
-        own = self.activity_regularizer is not None or getattr(self, "_adds_loss", False)
-        return own or any(layer.adds_losses for layer in self._sublayers())
-
-    def _penalise_outputs(self, outputs: Any) -> None:
-        penalty: Any = self.activity_regularizer
-        for leaf in leaves(outputs):
-            if isinstance(leaf, KerasTensor) or not hasattr(leaf, "shape"):
-                continue
-            if isinstance(leaf, GraphTensor) and _collected.get() is None:
-                continue
-            loss = penalty(leaf)
-            if leaf.shape:
-                size = leaf.shape[0]
-                loss = loss / (cast(shape(leaf)[0], spec_of(loss).dtype) if size is None else max(size, 1))
-            self.add_loss(loss)
-
     # -- calls
 
     def build(self, input_shape: Any) -> None:
@@ -390,7 +156,7 @@ class Layer:
         builder = next((leaf.builder for leaf in given if isinstance(leaf, GraphTensor)), None)
         inside: Any = tracing(infer_only) if symbolic else builder.scope(self.name) if builder else nullcontext()
         if not given and not is_tracing():
-            inside = _outermost_call(self)
+            inside = outermost_call(self)
         try:
             with inside:
                 outputs = self._run(args, kwargs)
@@ -516,48 +282,6 @@ class Layer:
 
     def _input_dtype(self) -> str:
         return self.dtype
-
-    # -- what was recorded
-
-    def _only_node(self, what: str) -> Node:
-        if not self._inbound_nodes:
-            raise ArgumentError(f"Layer {self.name!r} has not been called, it has no {what}.")
-        return self._inbound_nodes[0]
-
-    def _node_at(self, index: int) -> Node:
-        if not 0 <= index < len(self._inbound_nodes):
-            raise ArgumentError(
-                f"Layer {self.name!r} was called {len(self._inbound_nodes)} times, there is no call {index}."
-            )
-        return self._inbound_nodes[index]
-
-    @property
-    def input(self) -> Any:
-        return single(self._only_node("input").input_tensors)
-
-    @property
-    def output(self) -> Any:
-        return single(self._only_node("output").output_tensors)
-
-    @property
-    def input_shape(self) -> Any:
-        return self._only_node("input").input_shapes
-
-    @property
-    def output_shape(self) -> Any:
-        return self._only_node("output").output_shapes
-
-    def get_input_at(self, node_index: int) -> Any:
-        return single(self._node_at(node_index).input_tensors)
-
-    def get_output_at(self, node_index: int) -> Any:
-        return single(self._node_at(node_index).output_tensors)
-
-    def get_input_shape_at(self, node_index: int) -> Any:
-        return self._node_at(node_index).input_shapes
-
-    def get_output_shape_at(self, node_index: int) -> Any:
-        return self._node_at(node_index).output_shapes
 
     # -- configuration
 

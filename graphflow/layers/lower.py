@@ -8,9 +8,10 @@ from typing import Any
 
 from graphflow.ir.build import GraphBuilder
 from graphflow.ir.graph import Graph
-from graphflow.layers.layer import collected_losses, training_mode
+from graphflow.layers.layer import training_mode
 from graphflow.layers.nest import leaves
 from graphflow.layers.network import Network
+from graphflow.layers.penalties import collected_losses
 
 
 def lower(

@@ -9,11 +9,12 @@ import numpy as np
 
 from graphflow.errors import ArgumentError, ArgumentTypeError, UnsupportedError, nearest
 from graphflow.ir.graph import Graph
-from graphflow.layers.layer import Layer, is_tensor
+from graphflow.layers.layer import Layer
 from graphflow.layers.lower import lower
 from graphflow.layers.nest import leaves, single, transform
 from graphflow.layers.network import Network
 from graphflow.layers.registry import layer
+from graphflow.layers.stand_ins import is_tensor
 from graphflow.layers.tensor import KerasTensor
 from graphflow.models.forwards import forward
 from graphflow.models.predict import is_batches, predict_arrays, predict_batches

@@ -7,10 +7,11 @@ from typing import Any
 
 from graphflow.errors import ArgumentError, ArgumentTypeError
 from graphflow.layers.input import InputLayer
-from graphflow.layers.layer import Layer, is_tensor
+from graphflow.layers.layer import Layer
 from graphflow.layers.nest import leaves
 from graphflow.layers.network import Network
 from graphflow.layers.registry import layer
+from graphflow.layers.stand_ins import is_tensor
 from graphflow.layers.tensor import KerasTensor
 from graphflow.models.functional import Model
 from graphflow.spec import spec_of
