@@ -4,7 +4,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 SOURCES := $(wildcard kernels/*) setup.py pyproject.toml
 
-.PHONY: demo test lint types docs parity real bench fuzz wheel check clean
+.PHONY: demo test lint types docs parity parity-table real bench fuzz wheel check clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv .venv
@@ -46,6 +46,10 @@ types: .venv/lint
 parity: .venv/oracle
 	$(BIN)/python -m pytest -m 'oracle and not download'
 
+# the largest difference of every layer, into docs/parity.md
+parity-table: .venv/oracle
+	PYTHONPATH=tests $(BIN)/python -m parity.table
+
 # files of public packages, fetched by name into .cache
 real: .venv/oracle
 	$(BIN)/python -m pytest -m download
@@ -54,9 +58,10 @@ fuzz: .venv/test
 	$(BIN)/python -m pytest -m fuzz
 
 bench: .venv/oracle
-	$(BIN)/python benchmarks/models.py
-	$(BIN)/python benchmarks/startup.py
-	$(BIN)/python benchmarks/scaling.py
+	$(BIN)/python -m benchmarks.export_onnx
+	$(BIN)/python -m benchmarks.models
+	$(BIN)/python -m benchmarks.startup
+	$(BIN)/python -m benchmarks.scaling
 
 # a wheel, built through the source distribution, tried in an empty environment elsewhere
 wheel: $(BIN)/python
