@@ -12,19 +12,14 @@ $(BIN)/python:
 
 # an editable install: building is left to pip, with the requirements of pyproject.toml
 .venv/built: $(BIN)/python $(SOURCES)
-	$(BIN)/python -m pip install --quiet --editable .
+	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --editable .
 	touch $@
 
-.venv/test: .venv/built
-	$(BIN)/python -m pip install --quiet --editable '.[test]'
-	touch $@
+# the packages of one extra of pyproject.toml
+EXTRA = import sys, tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"][sys.argv[1]], sep="\n")
 
-.venv/lint: .venv/built
-	$(BIN)/python -m pip install --quiet --editable '.[lint]'
-	touch $@
-
-.venv/oracle: .venv/test
-	$(BIN)/python -m pip install --quiet --editable '.[oracle]'
+.venv/test .venv/lint .venv/oracle: .venv/%: .venv/built
+	$(BIN)/python -c '$(EXTRA)' $* | xargs -d '\n' $(BIN)/python -m pip install --quiet
 	touch $@
 
 # the main job: predict real digits with a model file, and look at them
@@ -43,15 +38,15 @@ types: .venv/lint
 	$(BIN)/mypy
 
 # comparisons with Keras and ONNX Runtime, which this installs
-parity: .venv/oracle
+parity: .venv/test .venv/oracle
 	$(BIN)/python -m pytest -m 'oracle and not download'
 
 # the largest difference of every layer, into docs/parity.md
-parity-table: .venv/oracle
+parity-table: .venv/test .venv/oracle
 	PYTHONPATH=tests $(BIN)/python -m parity.table
 
 # files of public packages, fetched by name into .cache
-real: .venv/oracle
+real: .venv/test .venv/oracle
 	$(BIN)/python -m pytest -m download
 
 fuzz: .venv/test

@@ -33,7 +33,7 @@ def main() -> None:
     lines = [
         "# Differences to Keras",
         "",
-        f"Made by `make parity-table`: {sum(counts.values()):,} configurations, each with random weights, on random inputs.",
+        f"Made by `make parity-table`: {sum(counts.values()):,} configurations, each with random weights and inputs.",
         "The difference is the largest of any output, relative to the largest output; the parity run allows 1e-5.",
         "",
         "| layer | configurations | largest difference | compared with |",
