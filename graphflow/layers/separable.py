@@ -123,13 +123,19 @@ class DepthwiseConv2D(BaseDepthwiseConv):
 
 
 class BaseSeparableConv(WindowLayer):
-    """What separable convolutions of every rank share; the arguments are those of `SeparableConv2D`."""
+    """What separable convolutions of every rank share; the arguments are those of `SeparableConv2D`.
+
+    `kernel_initializer`, `kernel_regularizer` and `kernel_constraint` are taken, as Keras 2 takes them, and say nothing:
+    there is no weight of that name.
+    """
 
     weight_defaults = {"depthwise": "glorot_uniform", "pointwise": "glorot_uniform", "bias": "zeros"}
     strides_and_dilates = True
 
     def __init__(self, filters: int, kernel_size: Any, *positional: Any, **kwargs: Any) -> None:
         name_positional(kwargs, positional, _SEPARABLE)
+        for name in ("kernel_initializer", "kernel_regularizer", "kernel_constraint"):
+            kwargs.pop(name, None)
         self.filters = positive(filters, "filters")
         self.depth_multiplier = positive(kwargs.pop("depth_multiplier", 1), "depth_multiplier")
         super().__init__(kernel_size, **kwargs)
