@@ -3,8 +3,9 @@
  * Channels last, the window of an output pixel is kernel_d * kernel_h runs of consecutive elements (or runs of in_c,
  * if it is dilated or grouped), and neighbouring pixels of an output row have windows a fixed distance apart: a tile
  * of such pixels reads the image in place. Runs above, below, before or behind the image are left out. Only pixels
- * whose window sticks out to the left or right are gathered into scratch, zero filled; and all pixels are, where
- * rows are too short to fill a tile:
+ * whose window sticks out to the left or right are gathered into scratch, zero filled. Where that would be most of a
+ * row, the rows a block needs are copied with zeros around them, and all its pixels read in place there; rows too short
+ * to fill half a tile are gathered whole:
  *
  *     out_w      0    from                              to    out_w
  *                | gathered | tiles that read in place  | gathered |
@@ -23,6 +24,7 @@ typedef struct gf_conv {
     int64_t k, from, to;
     int joined;    /* the elements of a window row are consecutive */
     int scattered; /* the output is a part of a larger image */
+    int bordered;  /* rows are copied with zeros around them, and read in place there */
 } gf_conv;
 
 GF_INLINE int64_t gf_min(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -50,6 +52,17 @@ GF_INLINE void gf_inside(int64_t origin, int64_t size, int64_t taps, int64_t dil
     *last = gf_max(*first, *last);
 }
 
+/* How many input rows `lines` output rows need, and how wide they are with their zeros. */
+GF_INLINE int64_t gf_bordered_rows(const gf_conv_f32_args *g, int64_t lines)
+{
+    return (lines - 1) * g->stride_h + (g->kernel_h - 1) * g->dilation_h + 1;
+}
+
+GF_INLINE int64_t gf_bordered_width(const gf_conv_f32_args *g)
+{
+    return (g->out_w - 1) * g->stride_w + (g->kernel_w - 1) * g->dilation_w + 1;
+}
+
 static void gf_set_conv(gf_conv *c, const gf_conv_f32_args *g)
 {
     int64_t reach = g->in_w - 1 - (g->kernel_w - 1) * g->dilation_w + g->pad_w;
@@ -57,8 +70,13 @@ static void gf_set_conv(gf_conv *c, const gf_conv_f32_args *g)
     c->k = g->kernel_d * g->kernel_h * g->kernel_w * g->in_c;
     c->from = gf_min(gf_max(gf_ceil_div(g->pad_w, g->stride_w), 0), g->out_w);
     c->to = gf_max(c->from, reach < 0 ? 0 : gf_min(reach / g->stride_w + 1, g->out_w));
-    if (c->to - c->from < GF_SHORT_ROW)
+    c->bordered = 0;
+    if (c->to - c->from < GF_SHORT_ROW) {
         c->to = c->from;
+        c->bordered = g->out_w >= GF_SHORT_ROW && g->kernel_d == 1 && g->in_d == 1 && g->out_d == 1 &&
+                      gf_bordered_rows(g, gf_ceil_div(g->block_m, g->out_w) + 1) * gf_bordered_width(g) * g->in_c <=
+                          g->block_m * c->k;
+    }
     c->joined = g->ldx == g->in_c && g->dilation_w == 1;
     c->scattered = g->full_d != g->out_d || g->full_h != g->out_h || g->full_w != g->out_w || g->step_d != 1 ||
                    g->step_h != 1 || g->step_w != 1;
@@ -190,6 +208,50 @@ static void gf_conv_gathered(const gf_conv *c, gf_tile *t, const gf_columns *all
     t->at = 0;
 }
 
+/* Copies the rows that the output rows from `line` on need, with zeros where they stick out of the image. */
+static void gf_copy_bordered(const gf_conv *c, int64_t line, int64_t lines, float *y)
+{
+    const gf_conv_f32_args *g = c->g;
+    const int64_t rows = gf_bordered_rows(g, lines), width = gf_bordered_width(g), top = line * g->stride_h - g->pad_h;
+    const int64_t first = gf_min(gf_max(g->pad_w, 0), width), last = gf_max(first, gf_min(width, g->in_w + g->pad_w));
+    for (int64_t r = 0; r < rows; ++r, y += width * g->in_c) {
+        const int64_t h = top + r;
+        if (h < 0 || h >= g->in_h) {
+            gf_zero_floats(y, width * g->in_c);
+            continue;
+        }
+        const float *x = c->x + (h * g->in_w + first - g->pad_w) * g->ldx;
+        gf_zero_floats(y, first * g->in_c);
+        if (g->ldx == g->in_c)
+            gf_copy_floats(y + first * g->in_c, x, (last - first) * g->in_c);
+        else
+            for (int64_t w = first; w < last; ++w, x += g->ldx)
+                gf_copy_floats(y + w * g->in_c, x, g->in_c);
+        gf_zero_floats(y + last * g->in_c, (width - last) * g->in_c);
+    }
+}
+
+static void gf_conv_bordered(const gf_conv *c, gf_tile *t, const gf_columns *all, int64_t begin, int64_t end,
+                             int64_t first, int64_t last, float *scratch)
+{
+    const int64_t line = begin / c->g->out_w, lines = (end - 1) / c->g->out_w - line + 1;
+    gf_conv_f32_args g = *c->g;
+    gf_conv inside = *c;
+    gf_copy_bordered(c, line, lines, scratch);
+    g.in_h = gf_bordered_rows(c->g, lines);
+    g.in_w = gf_bordered_width(c->g);
+    g.ldx = g.in_c;
+    g.pad_h = line * g.stride_h;
+    g.pad_w = 0;
+    inside.g = &g;
+    inside.x = scratch;
+    inside.from = 0;
+    inside.to = g.out_w;
+    inside.joined = g.dilation_w == 1;
+    for (int64_t column = first; column < last; column += GF_TILE_N)
+        gf_conv_in_place(&inside, t, all, column, last - column, begin, end);
+}
+
 static void gf_conv_block(const gf_conv *c, gf_tile *t, const gf_columns *all, int64_t begin, int64_t end, int64_t first,
                           int64_t last, float *scratch)
 {
@@ -200,6 +262,10 @@ static void gf_conv_block(const gf_conv *c, gf_tile *t, const gf_columns *all, i
     if (gf_is_pointwise(c->g) && !c->scattered) {
         gf_set_plain(t, c->k, c->g->ldx);
         gf_multiply(t, &block, c->x + begin * c->g->ldx, end - begin, first, last);
+        return;
+    }
+    if (c->bordered) {
+        gf_conv_bordered(c, t, all, begin, end, first, last, scratch);
         return;
     }
     for (int64_t p = begin; (p = gf_next_gathered(c, p, end)) < end; ++p, ++gathered)
