@@ -1,11 +1,8 @@
 /* gf_depthwise_f32: each channel convolved with kernels of its own, channels last, from the image as it lies.
  *
- * A vector holds neighbouring channels. An output row folds the rows of taps that are inside the image; where a window
- * is inside from left to right, several neighbouring pixels are made at once, so that the weights of a row of taps stay
- * in registers; the other pixels, each for several vectors of channels:
- *
- *     out_w      0    from                                 to    out_w
- *                | one by one | blocks of pixels | the rest | one by one |
+ * A vector holds neighbouring channels, and a block of neighbouring pixels of an output row is made at once, so that an
+ * element of the image is loaded once for all the taps of a row of the window that meet it. Taps outside the image are
+ * left out; only the first and the last block of a row have to look for them.
  *
  * Every output is one chain of v_fma over the taps inside, in their order, from zero; then + bias, + residual and the
  * activation. So its bits depend on its place alone.
@@ -13,208 +10,241 @@
 #ifndef GF_DEPTHWISE_H
 #define GF_DEPTHWISE_H
 
-enum { GF_DW_BLOCK = 8 /* pixels made at once */, GF_DW_VECTORS = 4 /* vectors of one pixel made at once */ };
+enum { GF_DW_BLOCK = 8 /* pixels made at once, at most */ };
 
-/* One output row: the taps inside the image are planes x rows of them, from the first on. */
+/* One output row: the taps inside the image are planes x rows of them, from the first on. What becomes of the sums is
+ * here too: bias, residual and clamps, and `out`, where pixels lie ldout apart. */
 typedef struct gf_dw {
     const gf_depthwise_f32_args *g;
-    gf_tile end; /* only what its epilogue needs */
-    const float *x, *w, *residual;
-    float *y;
-    int64_t planes, rows, plane_x, row_x, plane_w, row_w;
-    int64_t width; /* of the output, in channels */
+    gf_tile end; /* only its activation */
+    const float *x, *w, *bias, *residual;
+    float *out;
+    int64_t planes, rows, plane_x, row_x, plane_w, row_w, tap_w, ldout, clamps, from, to;
 } gf_dw;
 
 GF_INLINE gf_vec gf_dw_load(const float *p, int64_t n, const int whole) { return whole ? v_load(p) : v_load_n(p, n); }
 
-/* The sum of channels [c, c + n) of a pixel to y, with what the epilogue can do to a vector. */
-GF_INLINE void gf_dw_store(const gf_dw *r, gf_vec sum, int64_t pixel, int64_t c, int64_t n, const int whole)
+/* The sums of channels [c, c + n) of `columns` pixels to their places. */
+GF_INLINE void gf_dw_finish(const gf_dw *r, gf_vec *acc, int64_t pixel, int64_t c, int64_t n, const int columns,
+                            const int whole)
 {
-    float *y = r->y + pixel * r->g->ldy + c;
-    if (r->g->bias)
-        sum = v_add(sum, gf_dw_load(r->g->bias + c, n, whole));
-    if (r->residual)
-        sum = v_add(sum, gf_dw_load(r->residual + pixel * r->g->ldr + c, n, whole));
-    if (gf_clamps(&r->end))
-        sum = v_clamp(sum, v_set1(r->end.low), v_set1(r->end.high));
-    if (whole)
-        v_store(y, sum);
-    else
-        v_store_n(y, sum, n);
+    const int64_t ldout = r->ldout, ldr = r->g->ldr;
+    float *out = r->out + pixel * ldout + c;
+    if (r->bias) {
+        const gf_vec bias = gf_dw_load(r->bias + c, n, whole);
+#pragma GCC unroll 8
+        for (int j = 0; j < columns; ++j)
+            acc[j] = v_add(acc[j], bias);
+    }
+    if (r->residual) {
+        const float *residual = r->residual + pixel * ldr + c;
+#pragma GCC unroll 8
+        for (int j = 0; j < columns; ++j)
+            acc[j] = v_add(acc[j], gf_dw_load(residual + j * ldr, n, whole));
+    }
+    if (r->clamps) {
+        const gf_vec low = v_set1(r->end.low), high = v_set1(r->end.high);
+#pragma GCC unroll 8
+        for (int j = 0; j < columns; ++j)
+            acc[j] = v_clamp(acc[j], low, high);
+    }
+#pragma GCC unroll 8
+    for (int j = 0; j < columns; ++j, out += ldout) {
+        if (whole)
+            v_store(out, acc[j]);
+        else
+            v_store_n(out, acc[j], n);
+    }
 }
 
-/* `columns` pixels from `pixel` on, for channels [c, c + n); their windows are inside. `kernel` and `stride` are
- * constants where this is inlined, and then every element is loaded once; or 0, and they are the step's. */
-GF_INLINE void gf_dw_block(const gf_dw *r, int64_t pixel, int64_t c, int64_t n, const int columns, const int kernel,
-                           const int stride, const int whole)
+/* `columns` pixels from `pixel` on, for a vector of channels from c on. `checked`: their windows may stick out. */
+GF_INLINE void gf_dw_block(const gf_dw *r, int64_t pixel, int64_t c, const int columns, const int kernel,
+                           const int stride, const int checked)
 {
     const gf_depthwise_f32_args *g = r->g;
-    const int64_t ldx = g->ldx, width = r->width, step = g->stride_w * ldx, tap = g->dilation_w * ldx;
-    const float *x = r->x + (pixel * g->stride_w - g->pad_w) * ldx + c, *w = r->w + c;
+    const int64_t ldx = g->ldx, tap_w = r->tap_w, left = pixel * stride - g->pad_w;
     gf_vec acc[GF_DW_BLOCK];
 #pragma GCC unroll 8
     for (int j = 0; j < columns; ++j)
         acc[j] = v_set1(0.0f);
     for (int64_t d = 0; d < r->planes; ++d)
         for (int64_t h = 0; h < r->rows; ++h) {
-            const float *p = x + d * r->plane_x + h * r->row_x, *q = w + d * r->plane_w + h * r->row_w;
-            if (kernel) {
-                gf_vec k[7];
+            const float *p = r->x + d * r->plane_x + h * r->row_x + left * ldx + c;
+            const float *q = r->w + d * r->plane_w + h * r->row_w + c;
+            gf_vec k[7];
 #pragma GCC unroll 8
-                for (int t = 0; t < kernel; ++t)
-                    k[t] = gf_dw_load(q + t * width, n, whole);
+            for (int t = 0; t < kernel; ++t)
+                k[t] = v_load(q + t * tap_w);
 #pragma GCC unroll 32
-                for (int i = 0; i < (columns - 1) * stride + kernel; ++i) {
-                    const gf_vec v = gf_dw_load(p, n, whole);
-                    p += ldx;
-#pragma GCC unroll 8
-                    for (int j = 0; j < columns; ++j)
-                        if (i - j * stride >= 0 && i - j * stride < kernel)
-                            acc[j] = v_fma(v, k[i - j * stride], acc[j]);
-                }
-                continue;
-            }
-            for (int64_t t = 0; t < g->kernel_w; ++t) {
-                const gf_vec k = gf_dw_load(q + t * width, n, whole);
-                const float *a = p + t * tap;
+            for (int i = 0; i < (columns - 1) * stride + kernel; ++i, p += ldx) {
+                if (checked && (left + i < 0 || left + i >= g->in_w))
+                    continue;
+                const gf_vec v = v_load(p);
 #pragma GCC unroll 8
                 for (int j = 0; j < columns; ++j)
-                    acc[j] = v_fma(gf_dw_load(a + j * step, n, whole), k, acc[j]);
+                    if (i - j * stride >= 0 && i - j * stride < kernel)
+                        acc[j] = v_fma(v, k[i - j * stride], acc[j]);
             }
         }
-#pragma GCC unroll 8
-    for (int j = 0; j < columns; ++j)
-        gf_dw_store(r, acc[j], pixel + j, c, n, whole);
+    gf_dw_finish(r, acc, pixel, c, GF_VL, columns, 1);
 }
 
-/* Pixels [from, to), inside from left to right; returns the first that is left over. */
-GF_INLINE int64_t gf_dw_blocks(const gf_dw *r, int64_t from, int64_t to, const int kernel, const int stride)
+/* A block for all whole vectors of channels. */
+GF_INLINE int64_t gf_dw_blocks(const gf_dw *r, int64_t pixel, const int columns, const int kernel, const int stride)
 {
-    int64_t pixel = from;
-    for (int64_t c = 0; c < r->width; c += GF_VL) {
-        const int64_t n = r->width - c;
-        pixel = from;
-        if (n >= GF_VL) {
-            for (; pixel + GF_DW_BLOCK <= to; pixel += GF_DW_BLOCK)
-                gf_dw_block(r, pixel, c, GF_VL, GF_DW_BLOCK, kernel, stride, 1);
-            for (; pixel + GF_DW_BLOCK / 2 <= to; pixel += GF_DW_BLOCK / 2)
-                gf_dw_block(r, pixel, c, GF_VL, GF_DW_BLOCK / 2, kernel, stride, 1);
-        } else {
-            for (; pixel + GF_DW_BLOCK / 2 <= to; pixel += GF_DW_BLOCK / 2)
-                gf_dw_block(r, pixel, c, n, GF_DW_BLOCK / 2, 0, 0, 0);
-        }
-    }
-    return pixel;
+    if (pixel >= r->from && pixel + columns <= r->to)
+        for (int64_t c = 0; c + GF_VL <= r->g->channels; c += GF_VL)
+            gf_dw_block(r, pixel, c, columns, kernel, stride, 0);
+    else
+        for (int64_t c = 0; c + GF_VL <= r->g->channels; c += GF_VL)
+            gf_dw_block(r, pixel, c, columns, kernel, stride, 1);
+    return pixel + columns;
 }
 
-#define GF_DW_FUNCTION(kernel, stride) \
-    static __attribute__((noinline)) int64_t gf_dw_##kernel##_##stride(const gf_dw *r, int64_t from, int64_t to) \
-    { \
-        return gf_dw_blocks(r, from, to, kernel, stride); \
-    }
-GF_DW_FUNCTION(0, 0)
-GF_DW_FUNCTION(3, 1)
-GF_DW_FUNCTION(3, 2)
-GF_DW_FUNCTION(5, 1)
-GF_DW_FUNCTION(5, 2)
-GF_DW_FUNCTION(7, 1)
-
-static int64_t gf_dw_inside(const gf_dw *r, int64_t from, int64_t to)
+/* A whole row. */
+GF_INLINE void gf_dw_row(const gf_dw *r, const int kernel, const int stride)
 {
-    const int64_t kernel = r->g->dilation_w == 1 ? r->g->kernel_w : 0, stride = r->g->stride_w;
-    if (kernel == 3 && stride <= 2)
-        return stride == 1 ? gf_dw_3_1(r, from, to) : gf_dw_3_2(r, from, to);
-    if (kernel == 5 && stride <= 2)
-        return stride == 1 ? gf_dw_5_1(r, from, to) : gf_dw_5_2(r, from, to);
-    return kernel == 7 && stride == 1 ? gf_dw_7_1(r, from, to) : gf_dw_0_0(r, from, to);
+    const int64_t width = r->g->out_w, sevens = width <= 28 && width % 7 == 0;
+    int64_t pixel = 0;
+    while (sevens && pixel < width)
+        pixel = gf_dw_blocks(r, pixel, 7, kernel, stride);
+    while (pixel + 8 <= width)
+        pixel = gf_dw_blocks(r, pixel, 8, kernel, stride);
+    if (pixel + 4 <= width)
+        pixel = gf_dw_blocks(r, pixel, 4, kernel, stride);
+    if (pixel + 2 <= width)
+        pixel = gf_dw_blocks(r, pixel, 2, kernel, stride);
+    if (pixel < width)
+        gf_dw_blocks(r, pixel, 1, kernel, stride);
 }
 
-/* One pixel, with the taps [first, last) of each row, for `vectors` vectors of channels from c on. */
-GF_INLINE void gf_dw_pixel(const gf_dw *r, int64_t pixel, int64_t first, int64_t last, int64_t c, int64_t n,
-                           const int vectors, const int whole)
+#define GF_DW_ROW(kernel, stride) \
+    static __attribute__((noinline)) void gf_dw_row_##kernel##_##stride(const gf_dw *r) { gf_dw_row(r, kernel, stride); }
+GF_DW_ROW(3, 1)
+GF_DW_ROW(3, 2)
+GF_DW_ROW(5, 1)
+GF_DW_ROW(5, 2)
+GF_DW_ROW(7, 1)
+
+/* `columns` pixels with the taps [first, last) of each row, for channels [c, c + n), of any kernel, stride, dilation. */
+GF_INLINE void gf_dw_any(const gf_dw *r, int64_t pixel, int64_t first, int64_t last, int64_t c, int64_t n,
+                         const int columns, const int whole)
 {
     const gf_depthwise_f32_args *g = r->g;
+    const int64_t step = g->stride_w * g->ldx, tap = g->dilation_w * g->ldx;
     const float *x = r->x + (pixel * g->stride_w - g->pad_w) * g->ldx + c, *w = r->w + c;
-    gf_vec acc[GF_DW_VECTORS];
-#pragma GCC unroll 4
-    for (int v = 0; v < vectors; ++v)
-        acc[v] = v_set1(0.0f);
+    gf_vec acc[GF_DW_BLOCK];
+#pragma GCC unroll 8
+    for (int j = 0; j < columns; ++j)
+        acc[j] = v_set1(0.0f);
     for (int64_t d = 0; d < r->planes; ++d)
         for (int64_t h = 0; h < r->rows; ++h)
             for (int64_t t = first; t < last; ++t) {
-                const float *p = x + d * r->plane_x + h * r->row_x + t * g->dilation_w * g->ldx;
-                const float *q = w + d * r->plane_w + h * r->row_w + t * r->width;
-#pragma GCC unroll 4
-                for (int v = 0; v < vectors; ++v)
-                    acc[v] = v_fma(gf_dw_load(p + v * GF_VL, n, whole), gf_dw_load(q + v * GF_VL, n, whole), acc[v]);
+                const float *p = x + d * r->plane_x + h * r->row_x + t * tap;
+                const gf_vec k = gf_dw_load(w + d * r->plane_w + h * r->row_w + t * r->tap_w, n, whole);
+#pragma GCC unroll 8
+                for (int j = 0; j < columns; ++j)
+                    acc[j] = v_fma(gf_dw_load(p + j * step, n, whole), k, acc[j]);
             }
-#pragma GCC unroll 4
-    for (int v = 0; v < vectors; ++v)
-        gf_dw_store(r, acc[v], pixel, c + v * GF_VL, n, whole);
+    gf_dw_finish(r, acc, pixel, c, n, columns, whole);
 }
 
-static __attribute__((noinline)) void gf_dw_pixels(const gf_dw *r, int64_t from, int64_t to)
+/* A whole row, for channels from c on. */
+static __attribute__((noinline)) void gf_dw_row_any(const gf_dw *r, int64_t c)
 {
     const gf_depthwise_f32_args *g = r->g;
-    for (int64_t pixel = from; pixel < to; ++pixel) {
-        int64_t first, last, c = 0;
-        gf_inside(pixel * g->stride_w - g->pad_w, g->in_w, g->kernel_w, g->dilation_w, &first, &last);
-        for (; c + GF_DW_VECTORS * GF_VL <= r->width; c += GF_DW_VECTORS * GF_VL)
-            gf_dw_pixel(r, pixel, first, last, c, GF_VL, GF_DW_VECTORS, 1);
-        for (; c + GF_VL <= r->width; c += GF_VL)
-            gf_dw_pixel(r, pixel, first, last, c, GF_VL, 1, 1);
-        if (c < r->width)
-            gf_dw_pixel(r, pixel, first, last, c, r->width - c, 1, 0);
+    for (; c < g->channels; c += GF_VL) {
+        const int64_t n = gf_min(g->channels - c, GF_VL);
+        int64_t first, last, pixel = 0;
+        while (pixel < g->out_w) {
+            if (pixel >= r->from && pixel + GF_DW_BLOCK <= r->to) {
+                if (n == GF_VL)
+                    gf_dw_any(r, pixel, 0, g->kernel_w, c, GF_VL, GF_DW_BLOCK, 1);
+                else
+                    gf_dw_any(r, pixel, 0, g->kernel_w, c, n, GF_DW_BLOCK, 0);
+                pixel += GF_DW_BLOCK;
+                continue;
+            }
+            gf_inside(pixel * g->stride_w - g->pad_w, g->in_w, g->kernel_w, g->dilation_w, &first, &last);
+            gf_dw_any(r, pixel++, first, last, c, n, 1, 0);
+        }
     }
 }
 
-/* Output channel c * multiplier + m from channel c: sums in scratch, one pixel after another. */
-static void gf_dw_multiplied(const gf_dw *r, float *sums)
+static void gf_dw_sums(const gf_dw *r)
 {
     const gf_depthwise_f32_args *g = r->g;
-    for (int64_t pixel = 0; pixel < g->out_w; ++pixel) {
-        const float *x = r->x + (pixel * g->stride_w - g->pad_w) * g->ldx;
-        int64_t first, last, c = 0;
-        gf_inside(pixel * g->stride_w - g->pad_w, g->in_w, g->kernel_w, g->dilation_w, &first, &last);
-        gf_zero_floats(sums, r->width);
-        for (int64_t d = 0; d < r->planes; ++d)
-            for (int64_t h = 0; h < r->rows; ++h)
-                for (int64_t t = first; t < last; ++t) {
-                    const float *p = x + d * r->plane_x + h * r->row_x + t * g->dilation_w * g->ldx;
-                    const float *q = r->w + d * r->plane_w + h * r->row_w + t * r->width;
-                    float *sum = sums;
-                    for (int64_t i = 0; i < g->channels; ++i, q += g->multiplier, sum += g->multiplier)
-                        for (int64_t m = 0; m < g->multiplier; ++m)
-                            sum[m] = s_fma(p[i], q[m], sum[m]);
-                }
-        for (; c + GF_VL <= r->width; c += GF_VL)
-            gf_dw_store(r, v_load(sums + c), pixel, c, GF_VL, 1);
-        if (c < r->width)
-            gf_dw_store(r, v_load_n(sums + c, r->width - c), pixel, c, r->width - c, 0);
+    const int64_t kernel = g->dilation_w == 1 ? g->kernel_w : 0, whole = g->channels / GF_VL * GF_VL;
+    if (kernel == 3 && g->stride_w == 1)
+        gf_dw_row_3_1(r);
+    else if (kernel == 3 && g->stride_w == 2)
+        gf_dw_row_3_2(r);
+    else if (kernel == 5 && g->stride_w == 1)
+        gf_dw_row_5_1(r);
+    else if (kernel == 5 && g->stride_w == 2)
+        gf_dw_row_5_2(r);
+    else if (kernel == 7 && g->stride_w == 1)
+        gf_dw_row_7_1(r);
+    else {
+        gf_dw_row_any(r, 0);
+        return;
     }
+    gf_dw_row_any(r, whole);
+}
+
+static void gf_dw_begin(gf_dw *r, const float *bias, const float *residual, int64_t clamps, float *out, int64_t ldout)
+{
+    r->bias = bias;
+    r->residual = residual;
+    r->clamps = clamps;
+    r->out = out;
+    r->ldout = ldout;
+}
+
+/* Output channel c * multiplier + m from channel c: the sums of one m after another in scratch, then set apart. */
+static void gf_dw_multiplied(gf_dw *r, const float *residual, float *y, float *sums)
+{
+    const gf_depthwise_f32_args *g = r->g;
+    const int64_t width = g->channels * g->multiplier;
+    const float *w = r->w;
+    gf_dw_begin(r, 0, 0, 0, sums, g->channels);
+    for (int64_t m = 0; m < g->multiplier; ++m) {
+        r->w = w + m * g->channels;
+        gf_dw_sums(r);
+        for (int64_t pixel = 0; pixel < g->out_w; ++pixel)
+            for (int64_t c = 0; c < g->channels; ++c)
+                y[pixel * g->ldy + c * g->multiplier + m] = sums[pixel * g->channels + c];
+    }
+    gf_dw_begin(r, g->bias, residual, gf_clamps(&r->end), y, g->ldy);
+    for (int64_t pixel = 0; pixel < g->out_w; ++pixel)
+        for (int64_t c = 0; c < width; c += GF_VL) {
+            const int64_t n = gf_min(width - c, GF_VL);
+            gf_vec sum = v_load_n(y + pixel * g->ldy + c, n);
+            gf_dw_finish(r, &sum, pixel, c, n, 1, 0);
+        }
 }
 
 /* Activations that are more than a clamp, over the finished row. */
-static void gf_dw_activate(const gf_dw *r)
+static void gf_dw_activate(const gf_dw *r, float *y)
 {
     const gf_depthwise_f32_args *g = r->g;
-    const int64_t runs = g->ldy == r->width ? 1 : g->out_w, length = g->ldy == r->width ? g->out_w * r->width : r->width;
+    const int64_t width = g->channels * g->multiplier, runs = g->ldy == width ? 1 : g->out_w;
     if (g->act == GF_ACT_linear || gf_clamps(&r->end))
         return;
     for (int64_t i = 0; i < runs; ++i)
-        gf_activate(g->act, g->alpha, g->beta, g->gamma, r->y + i * g->ldy, r->y + i * g->ldy, length);
+        gf_activate(g->act, g->alpha, g->beta, g->gamma, y + i * g->ldy, y + i * g->ldy, g->out_w / runs * width);
 }
 
 static int gf_depthwise_f32(const void *arguments, int64_t begin, int64_t end, gf_worker *worker)
 {
     const gf_depthwise_f32_args *g = arguments;
     const int64_t reach = g->in_w - 1 - (g->kernel_w - 1) * g->dilation_w + g->pad_w;
-    const int64_t from = gf_min(gf_max(gf_ceil_div(g->pad_w, g->stride_w), 0), g->out_w);
-    const int64_t to = gf_max(from, reach < 0 ? 0 : gf_min(reach / g->stride_w + 1, g->out_w));
     gf_dw r;
     r.g = g;
-    r.width = g->channels * g->multiplier;
-    r.row_w = g->kernel_w * r.width;
+    r.from = gf_min(gf_max(gf_ceil_div(g->pad_w, g->stride_w), 0), g->out_w);
+    r.to = gf_max(r.from, reach < 0 ? 0 : gf_min(reach / g->stride_w + 1, g->out_w));
+    r.tap_w = g->channels * g->multiplier;
+    r.row_w = g->kernel_w * r.tap_w;
     r.plane_w = g->kernel_h * r.row_w;
     r.row_x = g->dilation_h * g->in_w * g->ldx;
     r.plane_x = g->dilation_d * g->in_h * g->in_w * g->ldx;
@@ -230,15 +260,15 @@ static int gf_depthwise_f32(const void *arguments, int64_t begin, int64_t end, g
         r.x = g->x + ((image * g->in_d + d + d_first * g->dilation_d) * g->in_h + h + h_first * g->dilation_h) * g->in_w *
                          g->ldx;
         r.w = g->w + d_first * r.plane_w + h_first * r.row_w;
-        r.y = g->y + item * g->out_w * g->ldy;
-        r.residual = g->residual ? g->residual + item * g->out_w * g->ldr : 0;
+        const float *residual = g->residual ? g->residual + item * g->out_w * g->ldr : 0;
+        float *y = g->y + item * g->out_w * g->ldy;
         if (g->multiplier > 1) {
-            gf_dw_multiplied(&r, (float *)worker->scratch);
+            gf_dw_multiplied(&r, residual, y, (float *)worker->scratch);
         } else {
-            gf_dw_pixels(&r, 0, from);
-            gf_dw_pixels(&r, gf_dw_inside(&r, from, to), g->out_w);
+            gf_dw_begin(&r, g->bias, residual, gf_clamps(&r.end), y, g->ldy);
+            gf_dw_sums(&r);
         }
-        gf_dw_activate(&r);
+        gf_dw_activate(&r, y);
     }
     return GF_OK;
 }

@@ -86,8 +86,8 @@
     I(ldx) I(ldr) I(ldy) I(tile) I(chunk) I(block_m) I(block_n) GF_EPILOGUE_FIELDS(P, I, F)
 
 /* Depthwise convolution: as conv_f32, x with `channels` channels, y with channels * multiplier, output channel
- * c * multiplier + m made from channel c. w (kernel_d, kernel_h, kernel_w, channels * multiplier) is not packed.
- * Items: batch * out_d * out_h output rows. Scratch: channels * multiplier floats where multiplier is above 1. */
+ * c * multiplier + m made from channel c; w (kernel_d, kernel_h, kernel_w, multiplier, channels).
+ * Items: batch * out_d * out_h output rows. Scratch: out_w * channels floats where multiplier is above 1. */
 #define GF_DEPTHWISE_FIELDS(P, I, F) \
     P(const float, x) P(const float, w) P(const float, bias) P(const float, residual) P(float, y) \
     I(batch) I(channels) I(multiplier) I(in_d) I(in_h) I(in_w) I(out_d) I(out_h) I(out_w) \

@@ -26,6 +26,9 @@ IGNORED: frozenset[str] = frozenset(
 )
 """Arguments that never change a number."""
 
+KEPT = frozenset((("LocallyConnected1D", "implementation"), ("LocallyConnected2D", "implementation")))
+"""Ignored arguments that some classes need all the same: this one says how weights are stored."""
+
 NEUTRAL: dict[str, Any] = {
     "quantization_config": None,
     "lora_rank": None,
@@ -52,7 +55,7 @@ def layer_config(class_name: str, config: dict[str, Any], where: str) -> dict[st
     """
     kept: dict[str, Any] = {}
     for name, value in config.items():
-        if name in IGNORED:
+        if name in IGNORED and (class_name, name) not in KEPT:
             continue
         if name in NEUTRAL and not (name == "sparse" and class_name in TAKES_SPARSE):
             if value != NEUTRAL[name]:

@@ -152,17 +152,25 @@ def _refuse_depthwise(call: Call) -> str | None:
     return refuse_weights(call)
 
 
+def _multipliers_outside(weights: Array, multiplier: int) -> Array:
+    """(..., channels * multiplier) as (..., multiplier, channels)."""
+    parts = weights.reshape(*weights.shape[:-1], -1, multiplier)
+    return np.ascontiguousarray(np.swapaxes(parts, -1, -2))
+
+
 def _lay_depthwise(call: Call) -> Layout:
     window, y = _conv_window(call), call.outputs[0]
     channels, width = call.attrs["groups"], int(y.shape[-1] or 0)
     rows = int(y.shape[0] or 0) * math.prod(window.out[:-1])
+    multiplier = width // channels
+    packs = [Pack(f"multipliers {multiplier}", (1,), lambda w: _multipliers_outside(w, multiplier))]
     fields = {
         "x": operand(0),
-        "w": operand(1),
+        "w": operand(1) if multiplier == 1 else Ref("packed", 0),
         "y": result(),
         "batch": int(y.shape[0] or 0),
         "channels": channels,
-        "multiplier": width // channels,
+        "multiplier": multiplier,
         **_window_fields(window),
         **spatial_fields("dilation", window.dilation),
         "ldx": channels,
@@ -171,8 +179,9 @@ def _lay_depthwise(call: Call) -> Layout:
         **epilogue_fields(call, 2, 3),
     }
     flops = 2.0 * rows * window.out[-1] * width * math.prod(window.kernel)
-    scratch = 4 * width if width > channels else 0
-    return Layout([Step("depthwise_f32", fields, rows, flops / DEPTHWISE_PER_NS[call.isa.name], scratch=scratch)])
+    scratch = 4 * window.out[-1] * channels if multiplier > 1 else 0
+    step = Step("depthwise_f32", fields, rows, flops / DEPTHWISE_PER_NS[call.isa.name], scratch=scratch)
+    return Layout([step], packs if multiplier > 1 else [])
 
 
 class _Phase(NamedTuple):

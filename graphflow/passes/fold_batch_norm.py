@@ -10,17 +10,21 @@ from graphflow.ir.stage import stages
 from graphflow.ops.activation import LINEAR
 
 
+FILTERS = {"conv": -1, "dense": -1, "conv_transpose": -2}
+"""Ops whose outputs are linear in a kernel, and the kernel's axis of output channels."""
+
+
 def fold_batch_norm(graph: Graph, journal: Journal) -> bool:
     """Let a convolution or dense product do the batch normalisation behind it.
 
     1. y = batch_norm(conv(x, w) + b), used nowhere else, statistics and weights known before a run:
        y = conv(x, w * s) + (b - mean) * s + beta, with s = gamma / sqrt(variance + epsilon), computed in float64.
-    2. The same for dense.
+    2. The same for dense, for convolutions with groups, and for transposed ones, whose filters are another axis of w.
     """
     found = stages(graph)
     changed = False
     for node in graph.ordered():
-        if node.op.name not in ("conv", "dense"):
+        if node.op.name not in FILTERS:
             continue
         after = only_user(graph, node.outputs[0])
         if after is None or after.op.name != "batch_norm" or after.inputs[0] is not node.outputs[0]:
@@ -44,7 +48,8 @@ def fold_batch_norm(graph: Graph, journal: Journal) -> bool:
         shift = (before - mean) * scale
         shift = shift if beta is None else shift + beta
         dtype = node.outputs[0].spec.dtype
-        weights = ops.cast(ops.cast(rewriter.tensor(kernel), "float64") * scale, dtype)
+        factor = scale if FILTERS[node.op.name] == -1 else ops.expand_dims(scale, 1)
+        weights = ops.cast(ops.cast(rewriter.tensor(kernel), "float64") * factor, dtype)
         inputs = (x, rewriter.as_value(weights), rewriter.as_value(ops.cast(shift, dtype)), None)
         new = graph.add(node.op, inputs, node.attrs, [node.outputs[0].spec], node.origin)
         graph.replace_uses(after.outputs[0], new.outputs[0])
