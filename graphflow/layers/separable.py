@@ -125,8 +125,8 @@ class DepthwiseConv2D(BaseDepthwiseConv):
 class BaseSeparableConv(WindowLayer):
     """What separable convolutions of every rank share; the arguments are those of `SeparableConv2D`.
 
-    `kernel_initializer`, `kernel_regularizer` and `kernel_constraint` are taken, as Keras 2 takes them, and say nothing:
-    there is no weight of that name.
+    `kernel_initializer`, `kernel_regularizer` and `kernel_constraint` are taken, as Keras 2 takes them, and say
+    nothing: there is no weight of that name.
     """
 
     weight_defaults = {"depthwise": "glorot_uniform", "pointwise": "glorot_uniform", "bias": "zeros"}

@@ -9,7 +9,6 @@ from graphflow.ir.rewrite import Rewriter, only_user
 from graphflow.ir.stage import stages
 from graphflow.ops.activation import LINEAR
 
-
 FILTERS = {"conv": -1, "dense": -1, "conv_transpose": -2}
 """Ops whose outputs are linear in a kernel, and the kernel's axis of output channels."""
 
