@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from graphflow import ops
+from graphflow.errors import UnsupportedError
 from graphflow.registry import Configured, Registry
 
 
@@ -12,7 +13,7 @@ class Constraint(Configured):
     """A projection: from a tensor or array to one of its shape."""
 
     def __call__(self, w: Any) -> Any:
-        raise NotImplementedError
+        raise UnsupportedError(f"The constraint {type(self).__name__} does not define `__call__`.")
 
 
 REGISTRY: Registry[Constraint] = Registry("constraint", Constraint)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from graphflow.errors import ArgumentError, ShapeError
+from graphflow.errors import ArgumentError, ShapeError, UnsupportedError
 from graphflow.registry import Configured, Registry
 
 Array = np.ndarray[Any, Any]
@@ -23,7 +23,7 @@ class Initializer(Configured):
     """Makes the initial value of a weight: `initializer(shape, dtype)`."""
 
     def __call__(self, shape: Sequence[int], dtype: str = "float32") -> Array:
-        raise NotImplementedError
+        raise UnsupportedError(f"The initializer {type(self).__name__} does not define `__call__`.")
 
 
 REGISTRY: Registry[Initializer] = Registry("initializer", Initializer)

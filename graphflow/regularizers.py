@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from graphflow import config, ops
-from graphflow.errors import ArgumentError, ShapeError
+from graphflow.errors import ArgumentError, ShapeError, UnsupportedError
 from graphflow.registry import Configured, Registry
 
 
@@ -14,7 +14,7 @@ class Regularizer(Configured):
     """A penalty: from a tensor or array to a scalar."""
 
     def __call__(self, x: Any) -> Any:
-        raise NotImplementedError
+        raise UnsupportedError(f"The regularizer {type(self).__name__} does not define `__call__`.")
 
 
 def _factor(value: Any, name: str) -> float:
