@@ -136,7 +136,6 @@ def test_transposes_that_undo_each_other_are_gone() -> None:
     assert counts(tuned("identities"))["linear"] == 0
 
 
-@pytest.mark.xfail(strict=True, reason="transposes do not move through activations and pooling yet")
 def test_a_channels_first_model_is_transposed_once_where_it_begins() -> None:
     assert counts(make("channels_first").graph())["transpose"] > 3
     assert counts(tuned("channels_first"))["transpose"] == 1

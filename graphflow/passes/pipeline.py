@@ -14,12 +14,15 @@ from graphflow.passes.fold_batch_norm import fold_batch_norm
 from graphflow.passes.fold_constants import fold_constants
 from graphflow.passes.fuse_epilogue import fuse_epilogue
 from graphflow.passes.remove_identities import remove_identities
+from graphflow.passes.sink_transposes import sink_transposes
 
 Pass = Callable[[Graph, Journal], bool]
 
 PIPELINE: tuple[Pass, ...] = (
     eliminate_dead_nodes,
     fold_constants,
+    remove_identities,
+    sink_transposes,
     remove_identities,
     fold_batch_norm,
     fuse_epilogue,
