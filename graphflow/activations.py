@@ -100,7 +100,68 @@ def gelu(x: Any, approximate: bool = False) -> Any:
     return ops.gelu(x, approximate)
 
 
+def celu(x: Any, alpha: float = 1.0) -> Any:
+    """max(x, 0) + alpha * (exp(min(x, 0) / alpha) - 1) (Barron, 2017)."""
+    return ops.relu(x) + alpha * ops.expm1(ops.minimum(x, 0.0) / alpha)
+
+
+def hard_silu(x: Any) -> Any:
+    """x * min(max(x + 3, 0), 6) / 6 (Howard et al., 2019)."""
+    return x * ops.hard_sigmoid(x)
+
+
+def hard_tanh(x: Any) -> Any:
+    """min(max(x, -1), 1)."""
+    return ops.clip(x, -1.0, 1.0)
+
+
+def hard_shrink(x: Any, threshold: float = 0.5) -> Any:
+    """x where |x| > threshold, 0 otherwise."""
+    return ops.where(ops.greater(ops.absolute(x), threshold), x, 0.0)
+
+
+def soft_shrink(x: Any, threshold: float = 0.5) -> Any:
+    """x moved towards 0 by threshold, 0 where that would pass it."""
+    return ops.sign(x) * ops.relu(ops.absolute(x) - threshold)
+
+
+def tanh_shrink(x: Any) -> Any:
+    """x - tanh(x)."""
+    return x - ops.tanh(x)
+
+
+def log_sigmoid(x: Any) -> Any:
+    """log(1 / (1 + exp(-x))), computed without overflow."""
+    return ops.negative(ops.softplus(ops.negative(x)))
+
+
+def mish(x: Any) -> Any:
+    """x * tanh(softplus(x)) (Misra, 2019)."""
+    return x * ops.tanh(ops.softplus(x))
+
+
+def sparse_sigmoid(x: Any) -> Any:
+    """min(max((x + 1) / 2, 0), 1)."""
+    return activate(("hard_sigmoid", 0.5, 0.5, 0.0), x)
+
+
+def squareplus(x: Any, b: float = 4.0) -> Any:
+    """(x + sqrt(x squared + b)) / 2 (Barron, 2021)."""
+    return (x + ops.sqrt(ops.square(x) + b)) * 0.5
+
+
 ACTIVATIONS: dict[str, Activation] = {
+    "celu": celu,
+    "hard_shrink": hard_shrink,
+    "hard_silu": hard_silu,
+    "hard_swish": hard_silu,
+    "hard_tanh": hard_tanh,
+    "log_sigmoid": log_sigmoid,
+    "mish": mish,
+    "soft_shrink": soft_shrink,
+    "sparse_sigmoid": sparse_sigmoid,
+    "squareplus": squareplus,
+    "tanh_shrink": tanh_shrink,
     "linear": linear,
     "relu": relu,
     "relu6": relu6,

@@ -12,6 +12,19 @@ from typing import Any
 
 Config = dict[str, Any]
 ACTIVATIONS = ("relu", "tanh", "sigmoid", "elu", "softplus", "gelu", "silu", "selu", "softsign", "exponential")
+COMPOSED = (
+    "celu",
+    "hard_shrink",
+    "hard_silu",
+    "hard_tanh",
+    "leaky_relu",
+    "log_sigmoid",
+    "mish",
+    "soft_shrink",
+    "sparse_sigmoid",
+    "squareplus",
+    "tanh_shrink",
+)
 FORMATS = ("channels_first",)
 
 
@@ -377,7 +390,7 @@ def plain_rows() -> list[Row]:
         Row(
             "Activation",
             {"activation": "relu"},
-            {"activation": (*ACTIVATIONS, "softmax", "log_softmax", "linear", "relu6")},
+            {"activation": (*ACTIVATIONS, *COMPOSED, "softmax", "log_softmax", "linear", "relu6")},
             (vectors, matrices),
         ),
         Row("Dropout", {"rate": 0.3}, {"rate": (0.0, 0.9), "noise_shape": ((3, 1), None), "seed": (1, 2)}, (vectors,)),
