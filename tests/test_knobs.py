@@ -98,6 +98,17 @@ def test_the_fourth_level_finds_a_kernel_that_disagrees_with_its_reference(monke
         model.predict(np.ones((2, 3)))
 
 
+def test_the_fourth_level_checks_every_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, given = dense(), [np.ones((2, 3), "float32")]
+    right = OPS["dense"].reference
+    with graphflow.knobs(debug=4):
+        for _ in range(3):
+            model.session().run(given)
+        monkeypatch.setattr(OPS["dense"], "reference", lambda attrs, *arrays: right(attrs, *arrays) + 1)
+        with pytest.raises(graphflow.errors.GraphflowError, match="dense"):
+            model.session().run(given)
+
+
 def test_the_instruction_set_is_the_best_unless_chosen() -> None:
     names = list(isa.available())
     assert names[0] == "base"

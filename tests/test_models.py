@@ -12,7 +12,19 @@ from cases.models import MODELS, as_list, data, make
 import graphflow
 from graphflow import Input, Model, Sequential, ops
 from graphflow.errors import ArgumentError, GraphError, ModelFormatError, UnsupportedError
-from graphflow.layers import LSTM, Activation, Add, Conv2D, Dense, Embedding, Flatten, InputLayer, Lambda, Layer
+from graphflow.layers import (
+    LSTM,
+    Activation,
+    Add,
+    Conv2D,
+    Dense,
+    Dropout,
+    Embedding,
+    Flatten,
+    InputLayer,
+    Lambda,
+    Layer,
+)
 
 
 @pytest.mark.parametrize("name", sorted(set(MODELS) - {"mixed"}))
@@ -207,3 +219,14 @@ def test_an_embedding_is_the_first_layer_with_its_length() -> None:
     assert model.input_shape == (None, 5)
     ids = np.array([[1, 2, 3, 4, 5]])
     np.testing.assert_allclose(model.predict(ids), model.get_weights()[0][ids].mean(1), rtol=1e-5)
+
+
+def test_an_inner_model_called_in_training_trains_there_only() -> None:
+    entry = Input((50,))
+    inner = Model(entry, Dropout(0.5, seed=1)(entry))
+    x = Input((50,))
+    ones = np.ones((4, 50), "float32")
+    always, never = Model(x, inner(x, training=True)), Model(x, inner(x, training=False))
+    assert 0 < (always.predict(ones, verbose=0) == 0).sum() < ones.size
+    assert np.array_equal(never(ones, training=True), ones)
+    assert np.array_equal(Model(x, inner(x)).predict(ones, verbose=0), ones)

@@ -82,9 +82,6 @@ class WindowLayer(Layer):
     def call(self, inputs: Any) -> Any:
         first = self.data_format == "channels_first"
         y = self.convolve(channels_last(inputs) if first else inputs)
-        if self.activation in activations.GATES:
-            y = self.activation(y)
-            return channels_first(y) if first else y
         # an activation that may look along the channels comes in the layer's own format
         return self.activation(channels_first(y) if first else y)
 

@@ -84,7 +84,7 @@ class Lambda(Layer):
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         return self.mask(inputs, mask) if callable(self.mask) else self.mask
 
-    def _declared(self, inputs: Any, count: int | None = None) -> list[Shape | None]:
+    def _declared(self, inputs: Any) -> list[Shape | None]:
         if self.declared_shape is None:
             return []
         shapes = transform(lambda leaf: spec_of(leaf).shape, inputs)

@@ -9,7 +9,7 @@ import numpy as np
 
 from graphflow.errors import ArgumentError, ArgumentTypeError, UnsupportedError, nearest
 from graphflow.ir.graph import Graph
-from graphflow.layers.layer import Layer
+from graphflow.layers.layer import Layer, training_mode
 from graphflow.layers.lower import lower
 from graphflow.layers.nest import leaves, single, transform
 from graphflow.layers.network import Network
@@ -205,7 +205,8 @@ class Model(Layer):
             for tensor, one in zip(flat, leaves(mask), strict=False):
                 if one is not None:
                     tensor._keras_mask = one
-        return self._network.run(flat)
+        with training_mode(bool(training)):
+            return self._network.run(flat)
 
     def _with_masks(self, args: tuple[Any, ...], outputs: Any, mask: Any) -> Any:
         """The outputs carry the masks of the inner layers already."""

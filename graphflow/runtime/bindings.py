@@ -49,16 +49,6 @@ class Bindings:
         """Let everything be computed anew."""
         self._arrays.clear()
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes that are held beside the variables themselves."""
-        own = {
-            id(key[0][0].payload.value)
-            for key in self._arrays
-            if key[0][0] is not None and key[0][0].kind == "variable"
-        }
-        return sum(array.nbytes for array in self._arrays.values() if id(array) not in own)
-
 
 def evaluate(value: Value) -> Array:
     """A value that depends on constants and variables alone, computed by the references."""

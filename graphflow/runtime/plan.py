@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -36,7 +36,7 @@ PARALLEL_FROM_NS = 6_000.0
 class PlannedNode:
     """One node of a plan: what computes it, and where its tensors are."""
 
-    __slots__ = ("body", "first_step", "kernel", "layout", "node", "reason", "specs", "work")
+    __slots__ = ("body", "first_step", "kernel", "layout", "node", "reason", "work")
 
     def __init__(self, node: Node, kernel: KernelDef | None, layout: Layout | None, reason: str) -> None:
         self.node = node
@@ -338,6 +338,3 @@ class _Planner:
                 self._base(self.plan.storage.of[value])
         first = 1 + len(self.bases)
         return fixed, [(slot, base + first, offset) for slot, base, offset in moving]
-
-
-Runner = Callable[[int], None]

@@ -189,7 +189,7 @@ class Session:
         for index, value in plan.copies:
             np.copyto(results[index], views.array(value))
         self._give_back(plan, context)
-        if out is None and not (self._stateful or plan.python_nodes or plan.copies):
+        if out is None and not (self._stateful or plan.python_nodes or plan.copies or knob("debug") >= 4):
             self._remember(plan, arrays, results)
         outputs = results[: len(self.graph.outputs)]
         for (variable, _), successor in zip(self.graph.updates, results[len(outputs) :], strict=True):
