@@ -15,7 +15,7 @@ import numpy as np
 from graphflow.errors import ArgumentError, DataError, UnsupportedError
 from graphflow.layers.layer import Layer
 from graphflow.layers.tensor import KerasTensor
-from graphflow.models.forwards import FORWARDS, forward
+from graphflow.models.forwards import forward
 from graphflow.saving import (
     CustomObjectScope,
     custom_object_scope,
@@ -166,13 +166,7 @@ def _check_hash(path: Path, expected: str | None, algorithm: str) -> None:
 
 
 def plot_model(*args: Any, **kwargs: Any) -> Any:
-    """Draw a model, once something can.
-
-    Raises:
-        UnsupportedError: nothing can yet.
-    """
-    if "plot_model" not in FORWARDS:
-        raise UnsupportedError("plot_model is not supported yet; see `model.summary()`.")
+    """Draw a model; see `graphflow.inspect.plot.plot_model`."""
     return forward("plot_model")(*args, **kwargs)
 
 

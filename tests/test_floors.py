@@ -70,7 +70,11 @@ NEIGHBOURS = {
 """Pairs of one floor that know each other, in either order; the ground floor stands on `errors`."""
 
 HEAVY = frozenset(
-    ("h5py", "networkx", "tqdm", "scipy", "tensorflow", "keras", "tf_keras", "onnx", "onnxruntime", "pandas", "torch")
+    (
+        *("h5py", "networkx", "tqdm", "scipy", "tensorflow", "keras", "tf_keras", "onnx", "onnxruntime", "torch"),
+        *("pandas", "pyarrow", "zarr", "PIL", "safetensors", "dask", "distributed", "ray", "pyspark", "rich"),
+        *("graphviz", "pydot"),
+    )
 )
 """Packages that no module of graphflow may import when it is imported itself."""
 

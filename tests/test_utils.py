@@ -208,9 +208,6 @@ def test_load_model_leads_to_the_formats() -> None:
     assert saving.load_model(digits.MODEL).output_shape == (None, 10)
 
 
-def test_drawing_is_forwarded_or_said_to_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(FORWARDS, "plot_model", raising=False)
-    with pytest.raises(UnsupportedError, match="plot_model is not supported yet"):
-        utils.plot_model(None)
+def test_drawing_is_forwarded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(FORWARDS, "plot_model", ("graphflow.formats", "load_model"))
     assert utils.plot_model(digits.MODEL).output_shape == (None, 10)

@@ -1,4 +1,4 @@
-"""The command line: `graphflow predict`, `graphflow summary`.
+"""The command line: `graphflow COMMAND`.
 
 A command is a module with `add_to(commands, common)` and `run(args)`; whatever is slow to import, it imports in `run`.
 Everything that goes wrong becomes one line on standard error and exit code 2.
@@ -10,11 +10,15 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from typing import NoReturn
 
 import graphflow
 
 __all__ = ["main"]
+
+COMMANDS = ("predict", "summary")
+"""The modules of the commands, in the order `graphflow --help` lists them."""
 
 FAILED, INTERRUPTED, PIPE_CLOSED = 2, 130, 141
 """Exit codes; the last two are what a shell reports for SIGINT and SIGPIPE."""
@@ -66,16 +70,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from graphflow.cli import predict, summary
-
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help="show the traceback of errors")
     parser = _Parser(prog="graphflow", description="Open Keras models and run them on the CPU.")
     parser.add_argument("--version", action="version", version=f"graphflow {graphflow.__version__}")
     parser.add_argument("--debug", action="store_true", help="show the traceback of errors")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in (predict, summary):
-        command.add_to(commands, common)
+    for name in COMMANDS:
+        import_module(f"graphflow.cli.{name}").add_to(commands, common)
     return parser
 
 

@@ -13,14 +13,34 @@ from graphflow.formats.limits import DEFAULT_LIMITS, Limits
 __all__ = ["DEFAULT_LIMITS", "FORMATS", "Limits", "load_model"]
 
 
+Reader = Callable[[str, Mapping[str, Any] | None, bool, Limits], Any]
+"""From path, custom objects, compile and limits to a model."""
+
+
 def _keras_v3(path: str, custom_objects: Mapping[str, Any] | None, compile: bool, limits: Limits) -> Any:
     from graphflow.formats.keras_v3 import read_model
 
     return read_model(path, custom_objects, compile, limits)
 
 
-FORMATS: tuple[tuple[str, bytes, Callable[..., Any]], ...] = (("Keras 3 (.keras)", b"PK\x03\x04", _keras_v3),)
-"""Every readable format: its name, the bytes it begins with, its reader."""
+def _keras_h5(path: str, custom_objects: Mapping[str, Any] | None, compile: bool, limits: Limits) -> Any:
+    from graphflow.formats.keras_h5 import read_model
+
+    return read_model(path, custom_objects, compile, limits)
+
+
+def _onnx(path: str, custom_objects: Mapping[str, Any] | None, compile: bool, limits: Limits) -> Any:
+    from graphflow.formats.onnx_read import read_model
+
+    return read_model(path, custom_objects, compile, limits)
+
+
+FORMATS: tuple[tuple[str, bytes | str, Reader], ...] = (
+    ("Keras 3 (.keras)", b"PK\x03\x04", _keras_v3),
+    ("Keras in HDF5 (.h5, .hdf5)", b"\x89HDF\r\n\x1a\n", _keras_h5),
+    ("ONNX (.onnx)", ".onnx", _onnx),
+)
+"""Every readable format: its name, the bytes it begins with or else how its file's name ends, its reader."""
 
 
 def load_model(
@@ -65,12 +85,8 @@ def load_model(
         raise ModelFormatError(f"{name}: expected a model file, received a directory.")
     with Path(name).open("rb") as file:
         start = file.read(8)
-    for _, signature, read in FORMATS:
-        if start.startswith(signature):
+    for _, mark, read in FORMATS:
+        if start.startswith(mark) if isinstance(mark, bytes) else name.endswith(mark):
             return read(name, custom_objects, compile, limits)
-    if start == b"\x89HDF\r\n\x1a\n":
-        raise UnsupportedError(
-            f"{name}: whole models in HDF5 (.h5, .hdf5) are not read yet. Open it in Keras and save it as .keras."
-        )
     known = ", ".join(label for label, _, _ in FORMATS)
     raise ModelFormatError(f"{name}: not a model file of a known format ({known}): it begins with {start!r}.")

@@ -7,8 +7,14 @@ from importlib import import_module
 from typing import Any
 
 FORWARDS: dict[str, tuple[str, str]] = {
+    "export": ("graphflow.formats.onnx_write", "export"),
     "load_model": ("graphflow.formats", "load_model"),
+    "load_weights": ("graphflow.formats.load_weights", "load_weights"),
+    "plot_model": ("graphflow.inspect.plot", "plot_model"),
+    "save": ("graphflow.formats.write", "save_model"),
+    "save_weights": ("graphflow.formats.write", "save_weights"),
     "summary": ("graphflow.inspect.summary", "print_summary"),
+    "to_json": ("graphflow.formats.write", "to_json"),
 }
 """Name to the module and function that do the work."""
 

@@ -16,7 +16,7 @@ from graphflow.layers.network import Network
 from graphflow.layers.registry import layer
 from graphflow.layers.stand_ins import is_tensor
 from graphflow.layers.tensor import KerasTensor
-from graphflow.models.forwards import forward
+from graphflow.models.forwarded import Forwarded
 from graphflow.models.predict import is_batches, predict_arrays, predict_batches
 from graphflow.runtime.feed import check_names
 from graphflow.runtime.session import Session
@@ -25,7 +25,7 @@ Array = np.ndarray[Any, Any]
 
 
 @layer("Functional", "Model")
-class Model(Layer):
+class Model(Forwarded, Layer):
     """A model: symbolic inputs and outputs, and the layers between them.
 
     Args:
@@ -290,10 +290,6 @@ class Model(Layer):
 
     def fit(self, *_: Any, **__: Any) -> Any:
         raise UnsupportedError("Model.fit is not supported: graphflow runs models and does not train them.")
-
-    def summary(self, *args: Any, **kwargs: Any) -> None:
-        """Print a table of the layers; see `graphflow.inspect.print_summary`."""
-        forward("summary")(self, *args, **kwargs)
 
     # -- configuration
 
