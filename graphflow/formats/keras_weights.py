@@ -3,14 +3,16 @@
 An object at path P has its variables in P/vars as datasets "0", "1", ...: trainable ones, then the rest. A model's
 layers lie under `layers`, named by their class in snake case, counted per container; the count goes on for layers
 without weights too. Layers inside a layer lie in groups of their attributes' names (a recurrent layer's weights are in
-`cell`), those of a list in one group, named and counted like a model's.
+`cell`), those of a list in one group, named and counted like a model's. An object that was met before is skipped.
+
+`weight_groups` is the one walk of all this; readers and writers both follow it.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 from graphflow.errors import ModelFormatError
 from graphflow.formats.hdf5 import WeightsFile
@@ -34,71 +36,120 @@ NESTED: dict[str, dict[str, str]] = {
 """Layers made of layers whose groups have other names than the attributes: the attribute of each, and its group."""
 
 
+RECORDS = frozenset(("_inbound_nodes", "_outbound_nodes", "_network", "_weights", "_chain"))
+"""Attributes of a layer that are no layers of its own: its calls, and what `layers` lists."""
+
+
 def own_variables(layer: Layer) -> list[Variable]:
     """The variables that belong to a layer itself, in the order files have them."""
     own = [variable for variable in layer._weights if variable.role in ("weight", "statistic")]
     return sorted(own, key=lambda variable: not variable.trainable)
 
 
-def load_weights(file: WeightsFile, model: Model) -> None:
+class WeightGroup(NamedTuple):
+    """Where one layer's own variables lie.
+
+    Attributes:
+        path: of the group, such as "layers/lstm/cell/vars".
+        layer: whose variables they are; a model too has a group, though it holds nothing.
+        variables: dataset "0", "1", ... in this order.
+    """
+
+    path: str
+    layer: Layer
+    variables: list[Variable]
+
+
+def weight_groups(model: Layer, container: Callable[[str], str] = lambda path: CONTAINERS[0]) -> Iterator[WeightGroup]:
+    """Every object of a model that can have variables, in Keras 3's order, with the place of its variables.
+
+    Args:
+        container: from the path of a model inside the file ("" for the outermost) to the name of the group that its
+            layers lie in.
+
+    Example:
+        >>> from graphflow import Sequential
+        >>> from graphflow.formats.keras_weights import weight_groups
+        >>> from graphflow.layers import LSTM, Dense
+        >>> model = Sequential([LSTM(4, input_shape=(None, 3)), Dense(2)])
+        >>> [(group.path, len(group.variables)) for group in weight_groups(model) if group.variables]
+        [('layers/lstm/cell/vars', 3), ('layers/dense/vars', 2)]
+    """
+    return _walk(model, "", container, set())
+
+
+def _walk(layer: Layer, path: str, container: Callable[[str], str], seen: set[int]) -> Iterator[WeightGroup]:
+    if id(layer) in seen:
+        return
+    seen.add(id(layer))
+    yield WeightGroup(_join(path, "vars"), layer, own_variables(layer))
+    if isinstance(layer, Model):
+        yield from _walk_items(layer.layers, _join(path, container(path)), container, seen)
+    groups = NESTED.get(type(layer).__name__, {})
+    for name in sorted(vars(layer).keys() - RECORDS, key=lambda one: (one.startswith("_"), one)):
+        held, inner = vars(layer)[name], _join(path, groups.get(name, name))
+        if isinstance(held, Layer):
+            yield from _walk(held, inner, container, seen)
+        elif isinstance(held, (list, tuple, dict)):
+            yield from _walk_items(held, inner, container, seen)
+
+
+def _walk_items(items: Any, path: str, container: Callable[[str], str], seen: set[int]) -> Iterator[WeightGroup]:
+    """The layers of a list, also of lists inside it, each in a group counted by its class."""
+    counts: Counter[str] = Counter()
+    for item in items.values() if isinstance(items, dict) else items:
+        if isinstance(item, Layer):
+            yield from _walk(item, _join(path, _counted(counts, group_name(item))), container, seen)
+        elif isinstance(item, (list, tuple, dict)):
+            yield from _walk_items(item, _join(path, _counted(counts, "container")), container, seen)
+
+
+def group_name(layer: Layer) -> str:
+    """The name of a layer's group, before it is counted up: its class in snake case."""
+    return snake_case(type(layer).__name__ if type(layer).__name__ != "Model" else "Functional")
+
+
+def _counted(counts: Counter[str], base: str) -> str:
+    counts[base] += 1
+    return base if counts[base] == 1 else f"{base}_{counts[base] - 1}"
+
+
+def load_weights(file: WeightsFile, model: Layer) -> None:
     """Read all weights of a model.
 
     Raises:
         ModelFormatError: a weight that is missing, of another shape, or one too many; the message names its path.
     """
-    _load_model(file, model, "")
+    for group in weight_groups(model, container_of(file)):
+        read_group(file, group)
 
 
-def _load_model(file: WeightsFile, model: Model, path: str) -> None:
-    container = next((name for name in CONTAINERS if file.kind(_join(path, name)) == "group"), CONTAINERS[0])
-    _load_container(file, model.layers, _join(path, container), set())
+def container_of(file: WeightsFile) -> Callable[[str], str]:
+    """What `weight_groups` needs to find the layers in this file, whichever version wrote it."""
+
+    def container(path: str) -> str:
+        return next((name for name in CONTAINERS if file.kind(_join(path, name)) == "group"), CONTAINERS[0])
+
+    return container
 
 
-def _load_container(file: WeightsFile, layers: Iterable[Layer], path: str, seen: set[int]) -> None:
-    counts: Counter[str] = Counter()
-    for layer in layers:
-        base = snake_case(type(layer).__name__ if type(layer).__name__ != "Model" else "Functional")
-        counts[base] += 1
-        name = base if counts[base] == 1 else f"{base}_{counts[base] - 1}"
-        _load_any(file, layer, _join(path, name), seen)
+def read_group(file: WeightsFile, group: WeightGroup) -> None:
+    """Read the variables of one object; a group that is missing is an empty one.
 
-
-def _load_any(file: WeightsFile, layer: Layer, path: str, seen: set[int]) -> None:
-    if id(layer) in seen:
-        return
-    seen.add(id(layer))
-    if isinstance(layer, Model):
-        _load_model(file, layer, path)
-    else:
-        _load_layer(file, layer, path, seen)
-
-
-def _load_layer(file: WeightsFile, layer: Layer, path: str, seen: set[int]) -> None:
-    group = _join(path, "vars")
-    variables = own_variables(layer)
-    found = set(file.keys(group)) if file.kind(group) == "group" else set()
+    Raises:
+        ModelFormatError: another number of arrays, or one of another shape.
+    """
+    path, layer, variables = group
+    found = set(file.keys(path)) if file.kind(path) == "group" else set()
     extra = found - {str(index) for index in range(len(variables))}
     if extra or len(found) != len(variables):
         raise ModelFormatError(
-            f"{file.where}: group {group!r} of layer {layer.name!r} ({type(layer).__name__}) must hold "
+            f"{file.where}: group {path!r} of layer {layer.name!r} ({type(layer).__name__}) must hold "
             f"{len(variables)} arrays, it holds {len(found)}."
         )
     for index, variable in enumerate(variables):
-        variable.adopt(file.read(f"{group}/{index}", variable.shape, variable.dtype))
-    _load_nested(file, layer, path, seen)
+        variable.adopt(file.read(f"{path}/{index}", variable.shape, variable.dtype))
 
 
-def _load_nested(file: WeightsFile, layer: Layer, path: str, seen: set[int]) -> None:
-    """The layers that attributes hold, in Keras' order: public names first, each sorted."""
-    groups = NESTED.get(type(layer).__name__, {})
-    for name in sorted(vars(layer), key=lambda one: (one.startswith("_"), one)):
-        held, inner = vars(layer)[name], _join(path, groups.get(name, name))
-        if isinstance(held, Layer):
-            _load_any(file, held, inner, seen)
-        elif isinstance(held, (list, tuple, dict)):
-            items = held.values() if isinstance(held, dict) else held
-            _load_container(file, [item for item in items if isinstance(item, Layer)], inner, seen)
-
-
-def _join(*parts: Any) -> str:
+def _join(*parts: str) -> str:
     return "/".join(part for part in parts if part)
