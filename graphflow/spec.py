@@ -29,7 +29,29 @@ DTYPES: tuple[str, ...] = (
     "float32",
     "float64",
 )
-_KNOWN = frozenset(DTYPES)
+EXTENDED: tuple[str, ...] = (
+    "bfloat16",
+    "float8_e4m3fn",
+    "float8_e4m3fnuz",
+    "float8_e5m2",
+    "float8_e5m2fnuz",
+    "float8_e8m0fnu",
+    "float4_e2m1fn",
+    "int4",
+    "uint4",
+    "int2",
+    "uint2",
+)
+"""Data types of the package ml_dtypes, which files may hold: no layer makes them, and references alone compute them."""
+
+_KNOWN = frozenset(DTYPES + EXTENDED)
+
+
+def is_extended(dtype: Any) -> bool:
+    """Whether a NumPy data type is none of NumPy's own."""
+    return bool(dtype.num >= 256)
+
+
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +77,7 @@ class TensorSpec:
 
     @property
     def is_float(self) -> bool:
-        return self.dtype.startswith("float")
+        return self.dtype.startswith(("float", "bfloat"))
 
     def with_shape(self, shape: Iterable[int | None]) -> TensorSpec:
         return TensorSpec(tuple(shape), self.dtype)

@@ -11,7 +11,7 @@ from graphflow.errors import ArgumentError, ArgumentTypeError
 from graphflow.operand import Operand
 from graphflow.spec import TensorSpec, dtype_name, spec_of
 
-_FLOATS = ("float16", "float32", "float64")
+_FLOATS = ("float16", "bfloat16", "float32", "float64")
 
 
 def as_operand(value: Any, like: str | None = None) -> Any:

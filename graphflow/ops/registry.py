@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from graphflow.spec import TensorSpec
+from graphflow.spec import TensorSpec, is_extended, spec_of
 
 Array = np.ndarray[Any, Any]
 Attrs = dict[str, Any]
@@ -22,6 +22,10 @@ Reference = Callable[..., Any]
 Flops = Callable[[Attrs, Any, Any], int]
 
 EFFECTS = ("pure", "random", "state", "opaque")
+
+
+def _widened(array: Array) -> Array:
+    return array.astype(np.int32 if "int" in array.dtype.name else np.float32)
 
 
 class OpDef:
@@ -61,9 +65,19 @@ class OpDef:
         self.effect = effect
 
     def run_reference(self, attrs: Attrs, arrays: Sequence[Array | None]) -> tuple[Array, ...]:
-        """All outputs, always as a tuple."""
+        """All outputs, always as a tuple; data types that NumPy does not have are computed in wider ones of its own."""
+        if any(array is not None and is_extended(array.dtype) for array in arrays):
+            return self._run_wider(attrs, arrays)
         result = self.reference(attrs, *arrays)
         return (np.asarray(result),) if self.single else tuple(np.asarray(array) for array in result)
+
+    def _run_wider(self, attrs: Attrs, arrays: Sequence[Array | None]) -> tuple[Array, ...]:
+        """Exact on the way in, rounded once on the way out, to the dtypes that inference gives."""
+        specs = [None if array is None else spec_of(array) for array in arrays]
+        wide = [array if array is None or not is_extended(array.dtype) else _widened(array) for array in arrays]
+        found = self.run_reference(attrs, wide)
+        made = self.infer(attrs, specs, wide)
+        return tuple(array.astype(spec.dtype, copy=False) for array, spec in zip(found, made, strict=True))
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"
