@@ -1,6 +1,7 @@
-"""Looking at models: what they are made of, as text."""
+"""Looking at models: what they are made of and what they cost, as data that prints itself."""
 
+from graphflow.inspect.flops import Flops, flops
 from graphflow.inspect.summary import format_summary, print_summary
 from graphflow.inspect.text import encodable, escaped
 
-__all__ = ["encodable", "escaped", "format_summary", "print_summary"]
+__all__ = ["Flops", "encodable", "escaped", "flops", "format_summary", "print_summary"]
