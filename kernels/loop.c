@@ -13,7 +13,7 @@
 #include <fenv.h>
 #endif
 
-static int64_t gf_now(void)
+int64_t gf_now(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
@@ -35,6 +35,8 @@ static int gf_steps(gf_program *program)
             program->value = program->workers[failed].value;
             return GF_FAILED;
         }
+        if (program->times)
+            program->times[program->at] = gf_now();
         program->at++;
         if (started && gf_now() - started > 50000000)
             return program->at < program->count ? GF_PAUSED : GF_DONE;

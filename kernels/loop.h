@@ -18,6 +18,7 @@ typedef struct gf_program {
     int threads;
     int code;          /* of the leaf that failed */
     int64_t row, value;
+    int64_t *times;    /* when each step ended, by gf_now, if anybody asks; else null */
 } gf_program;
 
 enum { GF_DONE = 0, GF_PYTHON = 1, GF_FAILED = 2, GF_PAUSED = 3 };
@@ -25,6 +26,9 @@ enum { GF_DONE = 0, GF_PYTHON = 1, GF_FAILED = 2, GF_PAUSED = 3 };
 /* Runs steps from program->at on, until all are done, one needs Python, one fails, or 50 ms have passed. The
  * floating-point environment is the default one meanwhile. */
 int gf_loop(gf_program *program);
+
+/* Nanoseconds of a clock that only goes forward. */
+int64_t gf_now(void);
 
 /* Memory for arenas and scratch: 64-byte aligned, on huge pages where it is large. Null when there is none. */
 void *gf_memory(size_t bytes);

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -108,6 +108,11 @@ class GraphBuilder:
             yield
         finally:
             self._origin = before
+
+    def record_call(self, outputs: Iterable[Any]) -> None:
+        """Remember what the layer whose scope this is has given."""
+        made = [one.value for one in outputs if isinstance(one, GraphTensor) and one._builder is self]
+        self.graph.calls.append((self._origin, tuple(made)))
 
     @property
     def origin(self) -> Origin:

@@ -73,10 +73,16 @@ class Node:
 
 
 class Graph:
-    """A graph of operations."""
+    """A graph of operations.
+
+    Attributes:
+        calls: the calls of layers that were lowered into it, in order: each layer's path and the values that it gave.
+            It says where values come from and is not kept up to date by rewrites.
+    """
 
     def __init__(self, name: str = "graph") -> None:
         self.name = name
+        self.calls: list[tuple[Origin, tuple[Value, ...]]] = []
         self.inputs: list[Value] = []
         self.outputs: list[Value] = []
         self.output_names: list[str] = []

@@ -162,6 +162,8 @@ class Layer(Penalised, Recorded):
                 outputs = self._run(args, kwargs)
                 if self.activity_regularizer is not None:
                     self._penalise_outputs(outputs)
+                if builder is not None:
+                    builder.record_call(leaves(outputs))
         except GraphflowError as error:
             raise located(error, self._place(args)) from None
         if symbolic:
