@@ -12,13 +12,16 @@ import stat
 import zlib
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
 from graphflow.errors import ModelFormatError
 from graphflow.formats.limits import DEFAULT_LIMITS, Limits, shown
 from graphflow.formats.zip_directory import DEFLATED, Bytes, Entry, read_directory
+
+_BLOCK = 32 << 20
+_DROP_FROM = 16 << 20
 
 
 def map_file(path: str | os.PathLike[str], limits: Limits = DEFAULT_LIMITS) -> Bytes:
@@ -52,6 +55,31 @@ def map_file(path: str | os.PathLike[str], limits: Limits = DEFAULT_LIMITS) -> B
     finally:
         os.close(descriptor)
     return np.frombuffer(content, np.uint8)
+
+
+def drop_pages(data: np.ndarray[Any, Any]) -> None:
+    """Let go of the memory behind a part of a mapped file that has been copied; it is read again when it is needed."""
+    holder: Any = data
+    while isinstance(holder, np.ndarray):
+        whole, holder = holder, holder.base
+    holder = holder.obj if isinstance(holder, memoryview) else holder
+    if not isinstance(holder, mmap.mmap) or data.nbytes < _DROP_FROM:
+        return
+    begin = data.__array_interface__["data"][0] - whole.__array_interface__["data"][0]
+    first = -(-begin // mmap.PAGESIZE) * mmap.PAGESIZE
+    length = (begin + data.nbytes) // mmap.PAGESIZE * mmap.PAGESIZE - first
+    if length > 0:
+        holder.madvise(mmap.MADV_DONTNEED, first, length)
+
+
+def checksum(data: Bytes) -> int:
+    """The CRC-32 of bytes, letting go of mapped memory on the way, so that a large file never lies in it as a whole."""
+    value = 0
+    for at in range(0, len(data), _BLOCK):
+        block = data[at : at + _BLOCK]
+        value = zlib.crc32(block.data, value)
+        drop_pages(block)
+    return value
 
 
 def _check_regular(mode: int, where: str) -> None:
@@ -140,7 +168,7 @@ class Archive:
         if entry.method == DEFLATED:
             self._limits.check_ratio(entry.size, entry.stored, where)
             data = np.frombuffer(inflate(data, entry.size, where, raw=True), np.uint8)
-        if zlib.crc32(data.data) != entry.crc:
+        if checksum(data) != entry.crc:
             raise ModelFormatError(f"{where}: the checksum (CRC-32) does not match; the file is damaged.")
         return data
 

@@ -1,32 +1,76 @@
 """HDF5 files of weights (`.h5`, and `model.weights.h5` inside `.keras`) read as data.
 
-h5py is given a view of bytes in memory, so HDF5 itself opens no file. A path is walked one link at a time, and only
-hard links are taken: nothing leads out of the file. A dataset is described and compared with what the caller expects
-before a byte of it is read.
+The tree of objects comes from `hdf5_direct`, where that says so from HDF5's library (`hdf5_library`, or for files of
+strangers `hdf5_child`). A path is walked one link at a time, and only hard links are taken: nothing leads out of the
+file. A dataset is described and compared with what the caller expects before a byte of it is read.
 """
 
 from __future__ import annotations
 
-import io
 import math
 import os
-from collections.abc import Iterator
+import struct
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from graphflow.errors import GraphflowError, ModelFormatError, UnsupportedError
-from graphflow.formats.container import map_file
-from graphflow.formats.hdf5_attributes import read_attribute
-from graphflow.formats.hdf5_data import describe, read_data
+from graphflow.errors import ModelFormatError, UnsupportedError
+from graphflow.formats.container import drop_pages, map_file
+from graphflow.formats.hdf5_data import Stored, read_data
+from graphflow.formats.hdf5_direct import DirectTree
+from graphflow.formats.hdf5_types import NotDirectError
 from graphflow.formats.limits import DEFAULT_LIMITS, Limits, shown
 from graphflow.formats.zip_directory import Bytes
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
-_LIBRARY_ERRORS = (OSError, KeyError, RuntimeError, ValueError, TypeError, OverflowError, NotImplementedError)
+T = TypeVar("T")
+
+
+class Tree(Protocol):
+    """The objects of a file, each known by a handle; `NotDirectError` from any method hands the question on."""
+
+    def root(self, where: str) -> Any: ...
+    def close(self) -> None: ...
+    def kind(self, handle: Any) -> Literal["group", "dataset"] | None: ...
+    def child(self, handle: Any, name: bytes, where: str) -> tuple[str, Any] | None: ...
+    def names(self, handle: Any, where: str) -> list[bytes]: ...
+    def attribute_names(self, handle: Any, where: str) -> list[bytes]: ...
+    def attribute(self, handle: Any, name: bytes, where: str) -> list[bytes] | npt.NDArray[Any] | None: ...
+    def stored(self, handle: Any, where: str) -> Stored: ...
+
+
+Reader = Callable[[Bytes, str, Limits], Tree]
+
+
+def _library(source: Bytes, where: str, limits: Limits) -> Tree:
+    from graphflow.formats.hdf5_library import LibraryTree
+
+    return LibraryTree(source, where, limits)
+
+
+def _child(source: Bytes, where: str, limits: Limits) -> Tree:
+    from graphflow.formats.hdf5_child import ChildTree
+
+    return ChildTree(source, where, limits)
+
+
+readers: ContextVar[tuple[Reader, ...]] = ContextVar("graphflow_hdf5_readers", default=(DirectTree, _library))
+"""Who is asked about a file, in this order."""
+
+
+@contextmanager
+def in_child() -> Iterator[None]:
+    """Whatever needs HDF5's library is read in a process of its own inside a `with` block."""
+    token = readers.set((DirectTree, _child))
+    try:
+        yield
+    finally:
+        readers.reset(token)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,35 +79,6 @@ class ArrayInfo:
 
     shape: tuple[int, ...]
     dtype: str
-
-
-class _View(io.RawIOBase):
-    """Bytes in memory as the file object that h5py reads."""
-
-    def __init__(self, source: Bytes) -> None:
-        self._source = source.data
-        self._at = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        self._at = offset + (0, self._at, len(self._source))[whence]
-        return self._at
-
-    def tell(self) -> int:
-        return self._at
-
-    def readinto(self, buffer: Any) -> int:
-        data = self._source[self._at : self._at + len(buffer)]
-        if len(data) != len(buffer):
-            raise OSError(f"truncated: {len(buffer):,} bytes at {self._at:,} are outside {len(self._source):,} bytes")
-        buffer[:] = data
-        self._at += len(data)
-        return len(data)
 
 
 class WeightsFile:
@@ -75,15 +90,19 @@ class WeightsFile:
         where: the file and member, as messages name them.
     """
 
-    def __init__(self, file: Any, source: Bytes, where: str, limits: Limits) -> None:
-        import h5py
-
+    def __init__(self, source: Bytes, where: str, limits: Limits, readers: Sequence[Reader]) -> None:
         self.where = where
-        self._h5 = h5py
-        self._file = file
         self._source = source
         self._limits = limits
+        self._readers = readers
+        self._trees: list[Tree] = []
         self._spent = 0
+        self._ask(lambda tree: tree.root(where))
+
+    def close(self) -> None:
+        """Forget the file."""
+        for tree in self._trees:
+            tree.close()
 
     def kind(self, path: str) -> Literal["group", "dataset"] | None:
         """What lies at a path.
@@ -97,10 +116,7 @@ class WeightsFile:
         Raises:
             ModelFormatError: a link on the way that is not a hard link, or an object of another kind.
         """
-        found = self._find(path)
-        if found is None:
-            return None
-        return "group" if isinstance(found, self._h5.h5g.GroupID) else "dataset"
+        return self._ask(lambda tree: None if (found := self._find(tree, path)) is None else tree.kind(found))
 
     def keys(self, path: str = "/") -> list[str]:
         """The names in a group, in the order of the file's index: sorted, unless the writer tracked another order.
@@ -114,12 +130,19 @@ class WeightsFile:
         Raises:
             ModelFormatError: not a group, too many names, or one that is too long or not UTF-8.
         """
-        group, where = self._require(path), self._place(path)
-        if not isinstance(group, self._h5.h5g.GroupID):
-            raise ModelFormatError(f"{where}: expected a group, received a dataset.")
-        with _library(where):
-            self._limits.check("nodes", int(group.get_num_objs()), where, "links in a group")
-            return [self._name(raw, where) for raw in group]
+        where = self._place(path)
+
+        def names(tree: Tree) -> list[bytes]:
+            group = self._require(tree, path)
+            if tree.kind(group) != "group":
+                raise ModelFormatError(f"{where}: expected a group, received a dataset.")
+            return tree.names(group, where)
+
+        found = [self._name(raw, where) for raw in self._ask(names)]
+        for name in found:
+            if name in ("", ".") or "/" in name:
+                raise ModelFormatError(f"{where}: {shown(name)} can not be the name of a link.")
+        return found
 
     def attributes(self, path: str = "/") -> list[str]:
         """The names of the attributes of a group or dataset.
@@ -133,11 +156,9 @@ class WeightsFile:
         Raises:
             ModelFormatError: nothing there, too many names, or one that is too long or not UTF-8.
         """
-        found, where = self._require(path), self._place(path)
-        with _library(where):
-            count = int(self._h5.h5a.get_num_attrs(found))
-            self._limits.check("nodes", count, where, "attributes")
-            return [self._name(self._h5.h5a.open(found, index=index).name, where) for index in range(count)]
+        where = self._place(path)
+        found = self._ask(lambda tree: tree.attribute_names(self._require(tree, path), where))
+        return [self._name(raw, where) for raw in found]
 
     def text(self, path: str, name: str) -> str | None:
         """An attribute that is one string, such as `model_config`.
@@ -214,15 +235,15 @@ class WeightsFile:
             ModelFormatError: not a dataset, one whose data lie elsewhere, or one that holds no plain numbers.
             UnsupportedError: numbers or filters of an unknown kind.
         """
-        _, shape, stored, wide = self._described(path)
-        return ArrayInfo(shape, "bfloat16" if wide else stored.name)
+        stored, wide = self._stored(path)
+        return ArrayInfo(stored.shape, "bfloat16" if wide else stored.dtype.name)
 
     def read(
         self,
         path: str,
         shape: tuple[int, ...] | None = None,
         dtype: npt.DTypeLike | None = None,
-        mapped: bool = False,
+        mapped: bool | None = None,
     ) -> npt.NDArray[Any]:
         """Read one dataset, after its shape and data type have been compared with what is expected.
 
@@ -232,7 +253,8 @@ class WeightsFile:
             dtype: what to convert to: floating types convert to each other, others only where no value can change;
                 None keeps the stored type. Data stored as bfloat16 become float32 first.
             mapped: give a read-only view of the file's bytes where it can be had: contiguous, aligned, and of the data
-                type and byte order of the result. By default, and else, the result is a new array.
+                type and byte order of the result. None: from `limits.mapped_from` bytes on. Else the result is a new
+                array.
 
         Returns:
             The data, in C order and the machine's byte order.
@@ -242,76 +264,100 @@ class WeightsFile:
             UnsupportedError: numbers or filters of an unknown kind.
         """
         where = self._place(path)
-        dataset, found, stored, wide = self._described(path)
-        if shape is not None and found != tuple(shape):
-            raise ModelFormatError(f"{where}: expected shape {tuple(shape)}, received {found}.")
-        plain = np.dtype(np.float32) if wide else stored.newbyteorder("=")
+        stored, wide = self._stored(path)
+        if shape is not None and stored.shape != tuple(shape):
+            raise ModelFormatError(f"{where}: expected shape {tuple(shape)}, received {stored.shape}.")
+        plain = np.dtype(np.float32) if wide else stored.dtype.newbyteorder("=")
         target = plain if dtype is None else np.dtype(dtype)
         if not (plain.kind == target.kind == "f" or np.can_cast(plain, target, "safe")):
             raise ModelFormatError(f"{where}: expected data of type {target.name}, received {plain.name}.")
-        size = math.prod(found) * max(stored.itemsize, plain.itemsize, target.itemsize)
+        size = math.prod(stored.shape) * max(stored.dtype.itemsize, plain.itemsize, target.itemsize)
         self._limits.check("array_bytes", size, where, "bytes of array")
         self._spent += size
         self._limits.check("total_bytes", self._spent, where, "bytes of arrays in this file")
-        with _library(where):
-            data = read_data(dataset, self._source, found, stored, where, self._limits)
+        data = read_data(stored, self._source, where, self._limits)
         if wide:
-            bits = data if stored.kind == "u" else data.view("<u2")
+            bits = data if stored.dtype.kind == "u" else data.view("<u2")
             data = np.asarray(np.left_shift(bits, 16, dtype=np.uint32)).view(np.float32)
+        if mapped is None:
+            mapped = data.nbytes >= self._limits.mapped_from
         if mapped and data.dtype == target and data.flags.aligned:
             return data
         result = data.astype(target, copy=False)
-        return result if result.flags.writeable else result.copy()
+        if not result.flags.writeable:
+            result = result.copy()
+        drop_pages(data)
+        return result
 
     def _place(self, path: str, attribute: str | None = None) -> str:
         """The file, member, path and attribute, as messages name them."""
         place = f"{self.where}, {shown(path or '/')}"
         return place if attribute is None else f"{place}, attribute {shown(attribute)}"
 
-    def _find(self, path: str) -> Any:
-        """The h5py id of what lies at a path, reached by hard links alone; None if there is nothing."""
-        h5, where = self._h5, self._place(path)
+    def _ask(self, question: Callable[[Tree], T]) -> T:
+        """The answer of the first reader that has one."""
+        for index, make in enumerate(self._readers):
+            try:
+                if index == len(self._trees):
+                    self._trees.append(make(self._source, self.where, self._limits))
+                return question(self._trees[index])
+            except NotDirectError:
+                continue
+            except (struct.error, IndexError) as error:
+                raise ModelFormatError(f"{self.where}: not readable as HDF5: {error}.") from None
+        raise UnsupportedError(f"{self.where}: this form of HDF5 is not supported.")
+
+    def _find(self, tree: Tree, path: str) -> Any:
+        """The handle of what lies at a path, reached by hard links alone; None if there is nothing."""
+        where = self._place(path)
         names = [name for name in path.split("/") if name]
         self._limits.check("depth", len(names), where, "levels of groups")
-        with _library(where):
-            here = h5.h5g.open(self._file.id, b"/")
-            for name in names:
-                raw = name.encode("utf-8")
-                if not isinstance(here, h5.h5g.GroupID) or name == "." or b"\0" in raw or not here.links.exists(raw):
-                    return None
-                kind = here.links.get_info(raw).type
-                if kind != h5.h5l.TYPE_HARD:
-                    word = {h5.h5l.TYPE_SOFT: "a soft", h5.h5l.TYPE_EXTERNAL: "an external"}.get(kind, "a user-defined")
-                    raise ModelFormatError(f"{where}: links out of the tree are refused; {shown(name)} is {word} link.")
-                here = h5.h5o.open(here, raw)
-                if not isinstance(here, h5.h5g.GroupID | h5.h5d.DatasetID):
-                    raise ModelFormatError(f"{where}: {shown(name)} must be a group or a dataset.")
+        here = tree.root(where)
+        for name in names:
+            raw = name.encode("utf-8", "surrogateescape")
+            if tree.kind(here) != "group" or name == "." or b"\0" in raw:
+                return None
+            found = tree.child(here, raw, where)
+            if found is None:
+                return None
+            kind, here = found
+            if kind != "hard":
+                article = "an" if kind == "external" else "a"
+                raise ModelFormatError(
+                    f"{where}: links out of the tree are refused; {shown(name)} is {article} {kind} link."
+                )
+            if tree.kind(here) is None:
+                raise ModelFormatError(f"{where}: {shown(name)} must be a group or a dataset.")
         return here
 
-    def _require(self, path: str) -> Any:
-        found = self._find(path)
+    def _require(self, tree: Tree, path: str) -> Any:
+        found = self._find(tree, path)
         if found is None:
             raise ModelFormatError(f"{self._place(path)}: nothing there; expected a group or a dataset.")
         return found
 
-    def _described(self, path: str) -> tuple[Any, tuple[int, ...], np.dtype[Any], bool]:
-        """A dataset's id, shape, stored type, and whether it holds bfloat16."""
+    def _stored(self, path: str) -> tuple[Stored, bool]:
+        """Where a dataset lies, and whether it holds bfloat16."""
         where = self._place(path)
-        dataset = self._require(path)
-        if not isinstance(dataset, self._h5.h5d.DatasetID):
-            raise ModelFormatError(f"{where}: expected a dataset, received a group.")
-        with _library(where):
-            shape, stored = describe(dataset, where)
-            named = read_attribute(dataset, "dtype", self._source, where, self._limits)
-        wide = named == ["bfloat16"] and stored.kind in "uV" and stored.itemsize == 2
-        if stored.kind == "V" and not wide:
+
+        def answer(tree: Tree) -> tuple[Stored, Any]:
+            dataset = self._require(tree, path)
+            if tree.kind(dataset) != "dataset":
+                raise ModelFormatError(f"{where}: expected a dataset, received a group.")
+            stored = tree.stored(dataset, where)
+            two_bytes = stored.dtype.kind in "uV" and stored.dtype.itemsize == 2
+            return stored, tree.attribute(dataset, b"dtype", where) if two_bytes else None
+
+        stored, named = self._ask(answer)
+        wide = isinstance(named, list) and named == [b"bfloat16"]
+        if stored.dtype.kind == "V" and not wide:
             raise UnsupportedError(f"{where}: opaque data need an attribute dtype='bfloat16', received {named!r:.80}.")
-        return dataset, shape, stored, wide
+        return stored, wide
 
     def _attribute(self, path: str, name: str) -> list[str] | npt.NDArray[Any] | None:
         where = self._place(path, name)
-        with _library(where):
-            return read_attribute(self._require(path), name, self._source, where, self._limits)
+        found = self._ask(lambda tree: tree.attribute(self._require(tree, path), name.encode("utf-8"), where))
+        return [_decoded(text, where) for text in found] if isinstance(found, list) else found
 
     def _as_texts(self, value: list[str] | npt.NDArray[Any], path: str, name: str) -> list[str]:
         """The strings of an attribute; a list that was empty when it was written is an empty array of numbers."""
@@ -331,15 +377,12 @@ class WeightsFile:
             raise ModelFormatError(f"{where}: the name {raw[:80]!r} is not UTF-8.") from None
 
 
-@contextmanager
-def _library(where: str) -> Iterator[None]:
-    """Errors of HDF5 and h5py become `ModelFormatError`."""
+def _decoded(text: bytes, where: str) -> str:
+    """One string of an attribute, which must be UTF-8."""
     try:
-        yield
-    except GraphflowError:
-        raise
-    except _LIBRARY_ERRORS as error:
-        raise ModelFormatError(f"{where}: not readable as HDF5: {shown(str(error), 300)}.") from None
+        return text.decode("utf-8", "strict")
+    except UnicodeDecodeError:
+        raise ModelFormatError(f"{where}: expected UTF-8 text.") from None
 
 
 @contextmanager
@@ -375,14 +418,15 @@ def open_h5(
         limits.check("file_bytes", len(content), where, "bytes of file")
     if content[: len(_SIGNATURE)].tobytes() != _SIGNATURE:
         raise ModelFormatError(f"{where}: not an HDF5 file: it must begin with {_SIGNATURE!r}.")
+    if len(content) < 48:
+        raise ModelFormatError(f"{where}: not readable as HDF5: truncated: it has {len(content):,} bytes.")
     sizes = content[13:15] if content[8:9].tobytes() < b"\2" else content[9:11]
     if sizes.tolist() != [8, 8]:
         raise UnsupportedError(
             f"{where}: HDF5 files must have addresses and lengths of 8 bytes, received {sizes.tolist()}."
         )
-    import h5py
-
-    with _library(where):
-        file = h5py.File(_View(content), "r")
-    with file:
-        yield WeightsFile(file, content, where, limits)
+    file = WeightsFile(content, where, limits, readers.get())
+    try:
+        yield file
+    finally:
+        file.close()

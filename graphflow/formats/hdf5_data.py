@@ -1,121 +1,86 @@
 """The raw data of one HDF5 dataset, taken from the file's bytes without HDF5's own input and filter code.
 
-HDF5 says where the bytes are; reading, decompressing and reordering them here bounds every allocation by the shape the
-caller expects, loads no filter plugin, and lets contiguous data be used where they lie.
+The tree of the file says where the bytes are; reading, decompressing and reordering them here bounds every allocation
+by the shape the caller expects, loads no filter plugin, and lets contiguous data be used where they lie.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from graphflow.errors import ModelFormatError, UnsupportedError
+from graphflow.errors import ModelFormatError
 from graphflow.formats.container import inflate
 from graphflow.formats.limits import Limits
 from graphflow.formats.zip_directory import Bytes
 
-_DEFLATE, _SHUFFLE, _FLETCHER32 = 1, 2, 3
+DEFLATE, SHUFFLE, FLETCHER32 = 1, 2, 3
+"""The filters that are undone here, by HDF5's numbers."""
+
 _CHUNK_FREE_BYTES = 1 << 20
-_CODES = frozenset(("?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8"))
-_CLASSES = {2: "time", 3: "string", 4: "bit field", 5: "opaque", 6: "compound", 7: "reference", 9: "vlen", 10: "array"}
 
 
-def describe(dataset: Any, where: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """The shape and stored type of a dataset, refused unless its data are plain numbers inside the file.
+class Chunk(NamedTuple):
+    """One chunk: the index of its first element, the filters it skipped as bits, and where its bytes are."""
 
-    Args:
-        dataset: the h5py `DatasetID`.
-        where: the file, member and path, as messages shall name them.
+    start: tuple[int, ...]
+    mask: int
+    offset: int
+    size: int
 
-    Returns:
-        The shape, and the type with its byte order; two opaque bytes are "V2".
 
-    Raises:
-        ModelFormatError: virtual, kept in other files, without data, or not numbers.
-        UnsupportedError: numbers or filters of an unknown kind.
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What a dataset holds and where it lies: `compact` bytes, `chunks` of a shape, or else `size` bytes at `offset`.
+
+    Attributes:
+        shape, dtype: as they are stored; two opaque bytes are "V2".
+        chunk: the shape of a chunk, () for data in one piece.
+        filters: what was done to the chunks, in order.
     """
-    import h5py
 
-    properties = dataset.get_create_plist()
-    layout = properties.get_layout()
-    if layout == h5py.h5d.VIRTUAL:
-        raise ModelFormatError(f"{where}: virtual datasets are refused, because their data lie in other places.")
-    if properties.get_external_count():
-        raise ModelFormatError(f"{where}: external storage is refused: weights must lie in the file itself.")
-    if layout not in (h5py.h5d.COMPACT, h5py.h5d.CONTIGUOUS, h5py.h5d.CHUNKED):
-        raise UnsupportedError(f"{where}: the storage layout {layout} of a dataset is not supported.")
-    check_filters(properties, where)
-    dtype = plain_dtype(dataset.get_type(), where)
-    if dataset.get_space().get_simple_extent_type() == h5py.h5s.NULL:
-        raise ModelFormatError(f"{where}: the dataset is declared empty (null); expected an array.")
-    return tuple(int(size) for size in dataset.shape), dtype
+    shape: tuple[int, ...]
+    dtype: np.dtype[np.generic]
+    offset: int | None = None
+    size: int = 0
+    compact: bytes | None = None
+    chunk: tuple[int, ...] = ()
+    filters: tuple[int, ...] = ()
+    chunks: tuple[Chunk, ...] = ()
 
 
-def plain_dtype(kind: Any, where: str) -> np.dtype[Any]:
-    """The NumPy type of an HDF5 type that has exactly the same bits: integers, IEEE floats, bool, two opaque bytes."""
-    import h5py
-
-    classes = h5py.h5t
-    group, size = kind.get_class(), int(kind.get_size())
-    if group == classes.OPAQUE and size == 2:
-        return np.dtype("V2")
-    if group not in (classes.INTEGER, classes.FLOAT, classes.ENUM):
-        raise ModelFormatError(
-            f"{where}: expected plain numbers, received HDF5 type class {_CLASSES.get(group, group)}."
-        )
-    if group == classes.ENUM:
-        code = "?"
-    else:
-        letter = "f" if group == classes.FLOAT else "i" if kind.get_sign() == classes.SGN_2 else "u"
-        code = f"{'>' if kind.get_order() == classes.ORDER_BE else '<'}{letter}{size}"
-    if code.lstrip("<>") in _CODES:
-        dtype = np.dtype(code)
-        if kind.equal(classes.py_create(dtype, logical=True)):
-            return dtype
-    raise UnsupportedError(f"{where}: numbers of {size} bytes in a layout that NumPy lacks are not supported.")
-
-
-def read_data(
-    dataset: Any, source: Bytes, shape: tuple[int, ...], dtype: np.dtype[Any], where: str, limits: Limits
-) -> npt.NDArray[Any]:
-    """The data of a dataset that `describe` accepted and whose size is within the limits.
+def read_data(stored: Stored, source: Bytes, where: str, limits: Limits) -> npt.NDArray[np.generic]:
+    """The data of a dataset whose size is within the limits.
 
     Args:
-        dataset: the h5py `DatasetID`.
+        stored: where they are.
         source: the file, uint8 of shape (bytes,).
-        shape: its shape.
-        dtype: its stored type.
         where: the file, member and path, as messages shall name them.
         limits: budgets; `ratio` and `array_bytes` apply.
 
     Returns:
-        An array of `shape` and `dtype`: a view of `source` for contiguous data, else a new one.
+        An array of the stored shape and type: a view of `source` for contiguous data, else a new one.
 
     Raises:
         ModelFormatError: data that are missing, outside the file, or damaged.
     """
-    import h5py
-
-    size = math.prod(shape) * dtype.itemsize
+    size = math.prod(stored.shape) * stored.dtype.itemsize
     if size == 0:
-        return np.empty(shape, dtype)
-    layout = dataset.get_create_plist().get_layout()
-    if layout == h5py.h5d.CHUNKED:
-        return read_chunks(dataset, source, shape, dtype, where, limits)
-    stored = int(dataset.get_storage_size())
-    if stored != size:
-        raise ModelFormatError(f"{where}: expected {size:,} bytes of data, the file holds {stored:,}.")
-    if layout == h5py.h5d.CONTIGUOUS:
-        offset = dataset.get_offset()
-        if offset is None:
-            raise ModelFormatError(f"{where}: the dataset is declared, but its data were never written.")
-        return slice_of(source, int(offset), size, where).view(dtype).reshape(shape)
-    result = np.empty(shape, dtype)
-    dataset.read(h5py.h5s.ALL, h5py.h5s.ALL, result, dataset.get_type())
-    return result
+        return np.empty(stored.shape, stored.dtype)
+    if stored.chunk:
+        return read_chunks(stored, source, where, limits)
+    held = stored.size if stored.compact is None else len(stored.compact)
+    if held != size:
+        raise ModelFormatError(f"{where}: expected {size:,} bytes of data, the file holds {held:,}.")
+    if stored.compact is not None:
+        return np.frombuffer(stored.compact, stored.dtype).reshape(stored.shape)
+    if stored.offset is None:
+        raise ModelFormatError(f"{where}: the dataset is declared, but its data were never written.")
+    return slice_of(source, stored.offset, size, where).view(stored.dtype).reshape(stored.shape)
 
 
 def slice_of(source: Bytes, offset: int, size: int, where: str) -> Bytes:
@@ -127,61 +92,34 @@ def slice_of(source: Bytes, offset: int, size: int, where: str) -> Bytes:
     return source[offset : offset + size]
 
 
-def check_filters(properties: Any, where: str) -> list[int]:
-    """The filters of a dataset in the order they were applied; only gzip, shuffle and fletcher32 are known."""
-    filters = [int(properties.get_filter(index)[0]) for index in range(properties.get_nfilters())]
-    for code in filters:
-        if code not in (_DEFLATE, _SHUFFLE, _FLETCHER32):
-            raise UnsupportedError(
-                f"{where}: data may be compressed by gzip, shuffle and fletcher32, received filter {code}."
-            )
-    return filters
-
-
-def read_chunks(
-    dataset: Any, source: Bytes, shape: tuple[int, ...], dtype: np.dtype[Any], where: str, limits: Limits
-) -> npt.NDArray[Any]:
-    """Assemble a chunked dataset.
-
-    Args:
-        dataset: the h5py `DatasetID`, whose filters have been checked.
-        source: the file, uint8 of shape (bytes,).
-        shape: the dataset's shape, known to be within the limits.
-        dtype: the stored type, with its byte order.
-        where: the file, member and path, as messages shall name them.
-        limits: budgets; `ratio` and `array_bytes` apply.
-
-    Returns:
-        A new array of `shape` and `dtype`.
+def read_chunks(stored: Stored, source: Bytes, where: str, limits: Limits) -> npt.NDArray[np.generic]:
+    """Assemble a chunked dataset; the arguments are those of `read_data`.
 
     Raises:
         ModelFormatError: chunks that are missing, repeated, misplaced, too large or damaged.
     """
-    properties = dataset.get_create_plist()
-    chunk = tuple(int(size) for size in properties.get_chunk())
+    shape, dtype, chunk = stored.shape, stored.dtype, stored.chunk
     chunk_bytes = math.prod(chunk) * dtype.itemsize
     array_bytes = math.prod(shape) * dtype.itemsize
     limits.check("array_bytes", chunk_bytes, where, "bytes of chunk")
+    if len(chunk) != len(shape) or not all(chunk):
+        raise ModelFormatError(f"{where}: chunks of {chunk} do not fit an array of {shape}.")
     if chunk_bytes > max(array_bytes, _CHUNK_FREE_BYTES):
         raise ModelFormatError(f"{where}: a chunk of {chunk_bytes:,} bytes is larger than the array ({array_bytes:,}).")
-    grid = [-(-size // step) for size, step in zip(shape, chunk, strict=True)]
-    found = int(dataset.get_num_chunks())
-    if found != math.prod(grid):
-        raise ModelFormatError(f"{where}: expected {math.prod(grid):,} chunks of {chunk}, the file holds {found:,}.")
-    rows: list[tuple[tuple[int, ...], int, int, int]] = []
-    dataset.chunk_iter(lambda row: rows.append((row.chunk_offset, row.filter_mask, row.byte_offset, row.size)))
-    limits.check_ratio(found * chunk_bytes, sum(row[3] for row in rows), where)
+    wanted, found = math.prod(-(-size // step) for size, step in zip(shape, chunk, strict=True)), len(stored.chunks)
+    if found != wanted:
+        raise ModelFormatError(f"{where}: expected {wanted:,} chunks of {chunk}, the file holds {found:,}.")
+    limits.check_ratio(found * chunk_bytes, sum(row.size for row in stored.chunks), where)
 
-    filters = check_filters(properties, where)
     result = np.empty(shape, dtype)
     done: set[tuple[int, ...]] = set()
-    for start, mask, offset, stored in rows:
+    for start, mask, offset, size in stored.chunks:
         aligned = all(at % step == 0 and at < size for at, step, size in zip(start, chunk, shape, strict=True))
         if not aligned or start in done:
             raise ModelFormatError(f"{where}: each chunk must have one place of its own, received one at {start}.")
         done.add(start)
-        raw = slice_of(source, offset, stored, where)
-        plain = _undo_filters(raw, filters, mask, chunk_bytes, dtype.itemsize, where)
+        raw = slice_of(source, offset, size, where)
+        plain = _undo_filters(raw, stored.filters, mask, chunk_bytes, dtype.itemsize, where)
         block = plain.view(dtype).reshape(chunk)
         inside = tuple(slice(0, min(step, size - at)) for at, step, size in zip(start, chunk, shape, strict=True))
         target = tuple(slice(at, at + step) for at, step in zip(start, chunk, strict=True))
@@ -189,15 +127,15 @@ def read_chunks(
     return result
 
 
-def _undo_filters(raw: Bytes, filters: list[int], mask: int, size: int, item: int, where: str) -> Bytes:
+def _undo_filters(raw: Bytes, filters: tuple[int, ...], mask: int, size: int, item: int, where: str) -> Bytes:
     """The `size` bytes of one chunk, filters undone last to first; bit i of `mask`: filter i was skipped."""
     for index in range(len(filters) - 1, -1, -1):
         if mask >> index & 1:
             continue
-        checked = 4 * sum(1 for at in range(index) if filters[at] == _FLETCHER32 and not mask >> at & 1)
-        if filters[index] == _DEFLATE:
+        checked = 4 * sum(1 for at in range(index) if filters[at] == FLETCHER32 and not mask >> at & 1)
+        if filters[index] == DEFLATE:
             raw = np.frombuffer(inflate(raw, size + checked, where, raw=False), np.uint8)
-        elif filters[index] == _SHUFFLE:
+        elif filters[index] == SHUFFLE:
             whole = len(raw) // item * item
             raw = np.concatenate([raw[:whole].reshape(item, -1).T.reshape(-1), raw[whole:]])
         else:

@@ -31,6 +31,9 @@ class Limits:
         integer_digits: decimal digits of an integer in a JSON text.
         array_bytes: one array of weights, decompressed, in bytes.
         total_bytes: all arrays read from one weights file together, in bytes.
+        mapped_from: arrays of at least so many bytes are used where they lie in the file (mapped into memory), where
+            they lie in one aligned piece; smaller ones are copied. A file that is overwritten in place while it is
+            mapped changes the model; see docs/safety.md.
 
     Raises:
         ArgumentError: a limit that is not a positive integer.
@@ -51,6 +54,7 @@ class Limits:
     integer_digits: int = 40
     array_bytes: int = 8 * GIB
     total_bytes: int = 16 * GIB
+    mapped_from: int = 16 * MIB
 
     def __post_init__(self) -> None:
         for field in fields(self):
