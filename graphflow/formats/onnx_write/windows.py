@@ -1,0 +1,148 @@
+"""Convolution, transposed convolution, pooling and enlargement, which have channels first in ONNX."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from graphflow.formats.onnx_write.activation import closed
+from graphflow.formats.onnx_write.movement import repeated, source
+from graphflow.formats.onnx_write.writer import Converter, Order, Writer, plain_order
+from graphflow.ir.graph import Node, Value
+from graphflow.window import pad_amounts, span, transposed_cut, transposed_size
+
+
+def channels_first(rank: int) -> Order:
+    """The order of axes that ONNX has: batch, channels, the rest."""
+    return (0, rank - 1, *range(1, rank - 1))
+
+
+def _padding(
+    w: Writer, spatial: Sequence[int | None], kernel: Sequence[int], node: Node, dilation: Sequence[int]
+) -> dict[str, Any]:
+    """The attributes that say how a window is padded."""
+    padding, strides = node.attrs["padding"], node.attrs["strides"]
+    if padding == "valid":
+        return {}
+    amounts = []
+    for size, k, s, d in zip(spatial, kernel, strides, dilation, strict=True):
+        if size is None and padding == "same" and s > 1:
+            if max(dilation) > 1:
+                raise w.refusal("padding 'same' of a size that is not known, with strides and dilation both above 1")
+            return {"auto_pad": "SAME_UPPER"}
+        amounts.append(pad_amounts(k * s if size is None else size, k, s, padding, d))
+    pads = [before for before, _ in amounts] + [after for _, after in amounts]
+    return {"pads": pads} if any(pads) else {}
+
+
+def _unless(plain: int, sizes: Sequence[int]) -> list[int] | None:
+    """Sizes, or None where all are what ONNX takes anyway."""
+    return None if all(size == plain for size in sizes) else list(sizes)
+
+
+def kernel_form(w: Writer, kernel: Value, first: tuple[int, int]) -> str:
+    """A kernel (..., a, b) with two of its axes first, which `first` counts from the end, then the spatial ones."""
+    rank = kernel.spec.rank
+    return w.get(kernel, (rank + first[0], rank + first[1], *range(rank - 2)))
+
+
+def _closed_by(w: Writer, node: Node, name: str, order: Order, residual: Value | None) -> None:
+    """What a product may have at its end: a residual and an activation."""
+    if residual is not None:
+        name = w.emit("Add", [name, w.get(residual, order)])
+    w.put(node.outputs[0], closed(w, node, name), order)
+
+
+def _conv(w: Writer, node: Node) -> None:
+    x, kernel, bias, residual = node.inputs
+    assert x is not None and kernel is not None
+    order = channels_first(x.spec.rank)
+    sizes = [size or 0 for size in kernel.spec.shape[:-2]]
+    name = w.emit(
+        "Conv",
+        [w.get(x, order), kernel_form(w, kernel, (-1, -2)), "" if bias is None else w.get(bias)],
+        kernel_shape=sizes,
+        strides=_unless(1, node.attrs["strides"]),
+        dilations=_unless(1, node.attrs["dilation"]),
+        group=node.attrs["groups"] if node.attrs["groups"] > 1 else None,
+        **_padding(w, x.spec.shape[1:-1], sizes, node, node.attrs["dilation"]),
+    )
+    _closed_by(w, node, name, order, residual)
+
+
+def _conv_transpose(w: Writer, node: Node) -> None:
+    """Cut before and after, or extended at the end, by amounts that do not depend on the input's size."""
+    x, kernel, bias, residual = node.inputs
+    assert x is not None and kernel is not None
+    order = channels_first(x.spec.rank)
+    sizes = [size or 0 for size in kernel.spec.shape[:-2]]
+    attrs = node.attrs
+    before, after, extra = [], [], []
+    for k, s, d, p in zip(
+        sizes, attrs["strides"], attrs["dilation"], attrs["output_padding"] or (None,) * len(sizes), strict=True
+    ):
+        window = (k + 1, k, s, attrs["padding"], d, p)
+        cut, kept = transposed_cut(*window), transposed_size(*window) or 0
+        rest = k * s + span(k, d) - cut - kept
+        before.append(cut)
+        after.append(max(rest, 0))
+        extra.append(max(-rest, 0))
+    name = w.emit(
+        "ConvTranspose",
+        [w.get(x, order), kernel_form(w, kernel, (-1, -2)), "" if bias is None else w.get(bias)],
+        kernel_shape=sizes,
+        strides=_unless(1, attrs["strides"]),
+        dilations=_unless(1, attrs["dilation"]),
+        pads=_unless(0, before + after),
+        output_padding=_unless(0, extra),
+    )
+    _closed_by(w, node, name, order, residual)
+
+
+def _pool(w: Writer, node: Node) -> None:
+    """Averages count real elements alone, which is ONNX' count_include_pad=0, its default."""
+    x = source(node)
+    order = channels_first(x.spec.rank)
+    size = node.attrs["size"]
+    name = w.emit(
+        {"max_pool": "MaxPool", "average_pool": "AveragePool"}[node.op.name],
+        [w.get(x, order)],
+        kernel_shape=list(size),
+        strides=_unless(1, node.attrs["strides"]),
+        **_padding(w, x.spec.shape[1:-1], size, node, (1,) * len(size)),
+    )
+    w.put(node.outputs[0], name, order)
+
+
+NEAREST = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+BILINEAR = {"mode": "linear", "coordinate_transformation_mode": "half_pixel"}
+
+
+def _resize(w: Writer, node: Node) -> None:
+    x = source(node)
+    attrs = node.attrs
+    if attrs["mode"] == "nearest" and x.spec.dtype != "float32":
+        name, order = w.any_order(x)
+        for axis, factor in zip(attrs["axes"], attrs["factors"], strict=True):
+            name = repeated(w, node.outputs[0], name, order, axis, factor) if factor > 1 else name
+        w.put(node.outputs[0], name, order)
+        return
+    image = x.spec.rank == 4 and set(attrs["axes"]) <= {1, 2}
+    name, order = w.any_order(x)
+    if attrs["mode"] == "bilinear" and image and order not in (plain_order(4), channels_first(4)):
+        name, order = w.get(x, channels_first(4)), channels_first(4)
+    factors = dict(zip(attrs["axes"], attrs["factors"], strict=True))
+    scales = w.array(np.asarray([factors.get(axis, 1) for axis in order], np.float32))
+    mode: dict[str, str] = BILINEAR if attrs["mode"] == "bilinear" else NEAREST
+    w.put(node.outputs[0], w.emit("Resize", [name, "", scales], **mode), order)
+
+
+CONVERTERS: dict[str, Converter] = {
+    "conv": _conv,
+    "conv_transpose": _conv_transpose,
+    "max_pool": _pool,
+    "average_pool": _pool,
+    "resize": _resize,
+}
