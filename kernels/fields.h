@@ -221,6 +221,9 @@
 /* x (outer, middle, inner) of bools to y (outer, inner): whether any, or `all`, of the middle hold. Items: outer. */
 #define GF_HOLD_FIELDS(P, I, F) P(const uint8_t, x) P(uint8_t, y) I(outer) I(middle) I(inner) I(all)
 
+/* Each item: `rounds` multiply-adds in each of twelve vectors, whose sum is a vector of y. */
+#define GF_PEAK_FIELDS(P, I, F) P(float, y) I(rounds)
+
 #define GF_LEAVES(L) \
     L(gemm_f32, GF_GEMM_FIELDS) \
     L(conv_f32, GF_CONV_FIELDS) \
@@ -248,7 +251,8 @@
     L(where_f32, GF_WHERE_FIELDS) \
     L(cast, GF_CAST_FIELDS) \
     L(band, GF_BAND_FIELDS) \
-    L(hold, GF_HOLD_FIELDS)
+    L(hold, GF_HOLD_FIELDS) \
+    L(peak_f32, GF_PEAK_FIELDS)
 
 #define GF_POINTER_MEMBER(type, name) type *name;
 #define GF_INTEGER_MEMBER(name) int64_t name;

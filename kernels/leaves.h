@@ -20,6 +20,7 @@
 #include "matmul.h"
 #include "norm.h"
 #include "logic.h"
+#include "peak.h"
 
 #define GF_PASTE2(a, b) a##b
 #define GF_PASTE(a, b) GF_PASTE2(a, b)

@@ -1,0 +1,27 @@
+/* What the processor can do at most: multiply-adds in registers, without memory. It measures; no model uses it. */
+#ifndef GF_PEAK_H
+#define GF_PEAK_H
+
+enum { GF_PEAK_CHAINS = 12 };
+
+static int gf_peak_f32(const void *args, int64_t begin, int64_t end, gf_worker *worker)
+{
+    const gf_peak_f32_args *s = args;
+    const gf_vec factor = v_set1(0.5f), addend = v_set1(1.0f);
+    (void)worker;
+    for (int64_t item = begin; item < end; item++) {
+        gf_vec chain[GF_PEAK_CHAINS];
+        for (int c = 0; c < GF_PEAK_CHAINS; c++)
+            chain[c] = v_set1((float)c);
+        for (int64_t round = 0; round < s->rounds; round++) {
+            for (int c = 0; c < GF_PEAK_CHAINS; c++)
+                chain[c] = v_fma(chain[c], factor, addend);
+        }
+        for (int c = 1; c < GF_PEAK_CHAINS; c++)
+            chain[0] = v_add(chain[0], chain[c]);
+        v_store(s->y + item * GF_VL, chain[0]);
+    }
+    return GF_OK;
+}
+
+#endif
