@@ -23,6 +23,8 @@ from graphflow.ops.registry import OPS
 from graphflow.registry import custom_objects
 
 OP_MODULE = "graphflow.ops"
+NO_LAYERS = ("_initializer", "_regularizer", "_constraint")
+"""Arguments whose configurations are no layers', though a name such as Identity may be that of one."""
 OpReader = Callable[[str, str], Callable[..., Any] | None]
 
 
@@ -155,16 +157,23 @@ def make_layer(described: dict[str, Any], read_op: OpReader | None = None) -> La
     if cls is None:
         raise ModelFormatError(f"Unknown layer class {described.get('class_name')!r}.")
     config = dict(described.get("config") or {})
-    if "layers" in config:
-        made: Layer = model_from_config(config, None, read_op)
+    if "layers" in config and _is_model_class(cls):
+        own = None if cls in (LAYERS.classes["Functional"], LAYERS.classes["Sequential"]) else cls
+        made: Layer = model_from_config(config, own, read_op)
         return made
-    config = {key: _inner_layers(value, read_op) for key, value in config.items()}
+    config = {key: value if key.endswith(NO_LAYERS) else _inner_layers(value, read_op) for key, value in config.items()}
     try:
         made = cls.from_config(config)
     except ArgumentError as error:
         name = config.get("name")
         raise type(error)(f"layer {name!r} ({described.get('class_name')}): {error}") from None
     return made
+
+
+def _is_model_class(cls: Any) -> bool:
+    from graphflow.models.functional import Model
+
+    return isinstance(cls, type) and issubclass(cls, Model)
 
 
 def _inner_layers(value: Any, read_op: OpReader | None) -> Any:
