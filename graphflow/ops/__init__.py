@@ -6,6 +6,8 @@ Every function takes symbolic tensors, graph values, variables or arrays, and an
 from __future__ import annotations
 
 from graphflow.ops import elementwise as _elementwise
+from graphflow.ops import indexing as _indexing
+from graphflow.ops import scalar as _scalar
 from graphflow.ops.activation import (
     absolute,
     clip,
@@ -119,7 +121,7 @@ swish = silu
 gather = take = embedding
 
 _register()
-del _elementwise, _register
+del _elementwise, _indexing, _register, _scalar
 
 __all__ = [
     "OPS",

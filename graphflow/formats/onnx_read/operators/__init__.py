@@ -2,5 +2,7 @@
 
 from graphflow.formats.onnx_read.operators import (  # noqa: F401
     elementwise,
+    matrix,
+    reduction,
     structure,
 )
