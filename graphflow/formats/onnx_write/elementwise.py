@@ -35,10 +35,21 @@ PLAIN = {
 """Ops that are operators of ONNX."""
 
 
+OF_BOOLS = {"add": "Or", "multiply": "And", "maximum": "Or", "minimum": "And"}
+"""Arithmetic that ONNX does not do with bools."""
+
+ORDERED = ("less", "less_equal", "greater", "greater_equal")
+"""Comparisons that ONNX does not do with bools."""
+
+
 def _plain(w: Writer, node: Node) -> None:
     values = [value for value in node.inputs if value is not None]
     names, order = w.together(values)
-    w.put(node.outputs[0], closed(w, node, w.emit(PLAIN[node.op.name], names)), order)
+    name, kind = node.op.name, PLAIN[node.op.name]
+    if values[0].spec.dtype == "bool":
+        kind = OF_BOOLS.get(name, kind)
+        names = [w.cast(one, "int32") for one in names] if name in ORDERED else names
+    w.put(node.outputs[0], closed(w, node, w.emit(kind, names)), order)
 
 
 def _remainder(w: Writer, x: str, y: str, like: Value) -> str:

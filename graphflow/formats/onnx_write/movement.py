@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -146,24 +147,22 @@ def _tile(w: Writer, node: Node) -> None:
     w.put(node.outputs[0], w.emit("Tile", [name, repeats]), order)
 
 
-def repeated(w: Writer, value: Value, name: str, order: Order, axis: int, count: int) -> str:
-    """Write that each element along an axis of our value is repeated."""
-    place = order.index(axis)
+def repeated(w: Writer, name: str, sizes: Sequence[int | None], place: int, count: int) -> str:
+    """Write that each element along an axis is repeated; sizes and place are those of what stands in the file."""
     wide = w.unsqueeze(name, [place + 1])
-    tiled = w.emit("Tile", [wide, w.ints([count if i == place + 1 else 1 for i in range(len(order) + 1)])])
-    sizes = [value.spec.shape[one] for one in order]
-    after = sizes[place + 1 :]
+    tiled = w.emit("Tile", [wide, w.ints([count if i == place + 1 else 1 for i in range(len(sizes) + 1)])])
+    after = list(sizes[place + 1 :])
     if None not in after and 0 not in sizes:
         return w.emit("Reshape", [tiled, w.ints([0] * place + [-1] + [size or 0 for size in after])])
-    factors = w.ints([count if i == place else 1 for i in range(len(order))])
+    factors = w.ints([count if i == place else 1 for i in range(len(sizes))])
     allow = {"allowzero": 1} if w.opset >= 14 else {}
     return w.emit("Reshape", [tiled, w.emit("Mul", [w.emit("Shape", [name]), factors])], **allow)
 
 
 def _repeat(w: Writer, node: Node) -> None:
     name, order = w.any_order(source(node))
-    made = repeated(w, source(node), name, order, node.attrs["axis"], node.attrs["repeats"])
-    w.put(node.outputs[0], made, order)
+    sizes = [source(node).spec.shape[axis] for axis in order]
+    w.put(node.outputs[0], repeated(w, name, sizes, order.index(node.attrs["axis"]), node.attrs["repeats"]), order)
 
 
 def _flip(w: Writer, node: Node) -> None:

@@ -9,6 +9,7 @@ from graphflow.formats.onnx_write.movement import source
 from graphflow.formats.onnx_write.windows import channels_first
 from graphflow.formats.onnx_write.writer import Converter, Order, Writer, plain_order
 from graphflow.ir.graph import Node, Value
+from graphflow.spec import element_count
 
 
 def _channels_second(w: Writer, x: Value) -> Order | None:
@@ -79,7 +80,8 @@ def _group_norm(w: Writer, node: Node) -> None:
     order = channels_first(rank)
     name = w.get(x, order)
     one, none = np.ones(groups, x.spec.dtype), np.zeros(groups, x.spec.dtype)
-    grouped = w.emit("Reshape", [name, w.ints([0, groups, -1])])
+    count = element_count(x.spec.shape[1:])
+    grouped = w.emit("Reshape", [name, w.ints([0, groups, count // groups if count else -1])])
     given = [grouped, w.array(one), w.array(none)]
     normal = w.emit("InstanceNormalization", given, epsilon=node.attrs["epsilon"])
     made = w.emit("Reshape", [normal, w.emit("Shape", [name])])

@@ -60,12 +60,12 @@ def _local(w: Writer, node: Node) -> None:
         shape[axis], shape[rank + axis] = steps.shape
         places = places + steps.reshape(shape)
     channels = x.spec.shape[-1] or 0
-    flat = w.emit("Reshape", [name, w.ints([-1, math.prod(padded), channels])])
+    flat = w.emit("Reshape", [name, w.ints([0, math.prod(padded), channels])])
     windows = w.emit("Gather", [flat, w.array(places.reshape(math.prod(made), -1), f"{w.place}/windows")], axis=1)
-    rows = w.emit("Reshape", [windows, w.ints([-1, math.prod(made), math.prod(attrs["size"]) * channels])])
+    rows = w.emit("Reshape", [windows, w.ints([0, math.prod(made), math.prod(attrs["size"]) * channels])])
     product = w.emit("MatMul", [w.emit("Transpose", [rows], perm=[1, 0, 2]), w.get(kernel)])
     back = w.emit("Transpose", [product], perm=[1, 0, 2])
-    result = w.emit("Reshape", [back, w.ints([-1, *made, node.outputs[0].spec.shape[-1] or 0])])
+    result = w.emit("Reshape", [back, w.ints([0, *made, node.outputs[0].spec.shape[-1] or 0])])
     for addend in (bias, residual):
         result = result if addend is None else w.emit("Add", [result, w.get(addend)])
     w.put(node.outputs[0], closed(w, node, result))

@@ -76,7 +76,7 @@ def model_proto(
     onnx = require_onnx()
     from graphflow import __version__
 
-    weights = [onnx.numpy_helper.from_array(np.ascontiguousarray(array), key) for key, array in arrays.items()]
+    weights = [onnx.numpy_helper.from_array(np.asarray(array, order="C"), key) for key, array in arrays.items()]
     graph = onnx.helper.make_graph(nodes(entries), name, inputs, outputs, weights)
     versions = [onnx.helper.make_opsetid("", opset)]
     model = onnx.helper.make_model(graph, opset_imports=versions, producer_name="graphflow", producer_version=__version__)
@@ -104,7 +104,7 @@ def save(model: Any, arrays: Mapping[str, Array], path: str, outside_from: int |
                 for name, array in arrays.items():
                     file.write(b"\0" * (-file.tell() % ALIGNMENT))
                     _refer(model, name, array, beside.name, file.tell())
-                    np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<"), copy=False).tofile(file)
+                    np.asarray(array, array.dtype.newbyteorder("<"), order="C").tofile(file)
                 file.flush()
                 os.fsync(file.fileno())
         with drafts[0].open("xb") as file:

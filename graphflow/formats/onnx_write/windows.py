@@ -11,6 +11,7 @@ from graphflow.formats.onnx_write.activation import closed
 from graphflow.formats.onnx_write.movement import repeated, source
 from graphflow.formats.onnx_write.writer import Converter, Order, Writer, plain_order
 from graphflow.ir.graph import Node, Value
+from graphflow.ops.resize import neighbours
 from graphflow.window import pad_amounts, span, transposed_cut, transposed_size
 
 
@@ -121,22 +122,42 @@ BILINEAR = {"mode": "linear", "coordinate_transformation_mode": "half_pixel"}
 
 
 def _resize(w: Writer, node: Node) -> None:
-    x = source(node)
-    attrs = node.attrs
-    if attrs["mode"] == "nearest" and x.spec.dtype != "float32":
-        name, order = w.any_order(x)
-        for axis, factor in zip(attrs["axes"], attrs["factors"], strict=True):
-            name = repeated(w, node.outputs[0], name, order, axis, factor) if factor > 1 else name
-        w.put(node.outputs[0], name, order)
-        return
+    x, attrs = source(node), node.attrs
+    factors = dict(zip(attrs["axes"], attrs["factors"], strict=True))
     image = x.spec.rank == 4 and set(attrs["axes"]) <= {1, 2}
     name, order = w.any_order(x)
     if attrs["mode"] == "bilinear" and image and order not in (plain_order(4), channels_first(4)):
         name, order = w.get(x, channels_first(4)), channels_first(4)
-    factors = dict(zip(attrs["axes"], attrs["factors"], strict=True))
-    scales = w.array(np.asarray([factors.get(axis, 1) for axis in order], np.float32))
-    mode: dict[str, str] = BILINEAR if attrs["mode"] == "bilinear" else NEAREST
-    w.put(node.outputs[0], w.emit("Resize", [name, "", scales], **mode), order)
+    if x.spec.dtype == "float32" and (image or attrs["mode"] == "nearest"):
+        scales = w.array(np.asarray([factors.get(axis, 1) for axis in order], np.float32))
+        mode: dict[str, str] = BILINEAR if attrs["mode"] == "bilinear" else NEAREST
+        w.put(node.outputs[0], w.emit("Resize", [name, "", scales], **mode), order)
+        return
+    sizes = [x.spec.shape[axis] for axis in order]
+    for axis, factor in factors.items():
+        if factor > 1:
+            along = _repeated if attrs["mode"] == "nearest" else _interpolated
+            name = along(w, name, sizes, order.index(axis), factor, x)
+    w.put(node.outputs[0], name, order)
+
+
+def _repeated(w: Writer, name: str, sizes: list[int | None], place: int, factor: int, x: Value) -> str:
+    made = repeated(w, name, sizes, place, factor)
+    size = sizes[place]
+    sizes[place] = None if size is None else size * factor
+    return made
+
+
+def _interpolated(w: Writer, name: str, sizes: list[int | None], place: int, factor: int, x: Value) -> str:
+    """Along one axis, from the two neighbours of each place: runtimes resize images alone."""
+    size = sizes[place]
+    if size is None:
+        raise w.refusal("bilinear enlargement of an axis of unknown size, other than of an image's height and width")
+    below, above, weight = neighbours(size, factor)
+    first, second = (w.emit("Gather", [name, w.array(one)], axis=place) for one in (below, above))
+    share = w.array(weight.astype(x.spec.dtype).reshape((-1,) + (1,) * (len(sizes) - place - 1)))
+    sizes[place] = size * factor
+    return w.emit("Add", [first, w.emit("Mul", [w.emit("Sub", [second, first]), share])])
 
 
 CONVERTERS: dict[str, Converter] = {
