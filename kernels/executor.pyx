@@ -94,9 +94,6 @@ cdef class Context:
     def __cinit__(self, Program program, list bound, versions=None):
         cdef int64_t count = program.steps.shape[0], slots = program.slots.shape[0], i
         cdef int64_t each = (program.scratch + 63) // 64 * 64
-        cdef const int64_t[:, ::1] rows = program.steps
-        cdef const int64_t[::1] template = program.slots
-        self.program = program
         self.bound = bound
         self.versions = versions
         self.memory = <char *>gf_memory(program.arena)
@@ -106,26 +103,44 @@ cdef class Context:
         self.workers = <gf_worker *>calloc(program.threads, sizeof(gf_worker))
         if not (self.memory and self.scratch and self.slots and self.steps and self.workers):
             raise MemoryError(f"A plan needs {program.arena + each * program.threads} bytes of working memory.")
-        if slots:
-            memcpy(self.slots, &template[0], slots * sizeof(int64_t))
-        for i in range(count):
-            self.steps[i].run = <gf_leaf><uintptr_t>rows[i, 0]
-            self.steps[i].args = self.slots + rows[i, 1]
-            self.steps[i].items = rows[i, 2]
-            self.steps[i].grain = rows[i, 3]
-            self.steps[i].shared = rows[i, 4]
         for i in range(program.threads):
             self.workers[i].scratch = self.scratch + i * each
-        self._relocate(bound)
-        self.moves = program.moving.shape[0]
-        self.moving = NULL
-        if self.moves:
-            self.moving = <const int64_t *>cnp.PyArray_DATA(program.moving)
         self.first_moving_base = 1 + len(bound)
         self.run_state.steps = self.steps
         self.run_state.count = count
         self.run_state.workers = self.workers
         self.run_state.threads = program.threads
+        self.load(program)
+
+    cpdef load(self, Program program):
+        """Take over another program that was scaled from the same plan: of the same size, in the same memory."""
+        cdef int64_t i
+        cdef const int64_t[:, ::1] rows
+        cdef const int64_t[::1] template
+        if self.program is program:
+            return
+        rows = program.steps
+        template = program.slots
+        if self.program is not None and not (
+            program.arena == self.program.arena and program.scratch == self.program.scratch
+            and program.threads == self.program.threads and rows.shape[0] == self.program.steps.shape[0]
+            and template.shape[0] == self.program.slots.shape[0]
+        ):
+            raise ValueError("A context takes over only programs of the plan it was made for.")
+        self.program = program
+        if template.shape[0]:
+            memcpy(self.slots, &template[0], template.shape[0] * sizeof(int64_t))
+        for i in range(rows.shape[0]):
+            self.steps[i].run = <gf_leaf><uintptr_t>rows[i, 0]
+            self.steps[i].args = self.slots + rows[i, 1]
+            self.steps[i].items = rows[i, 2]
+            self.steps[i].grain = rows[i, 3]
+            self.steps[i].shared = rows[i, 4]
+        self._relocate(self.bound)
+        self.moves = program.moving.shape[0]
+        self.moving = NULL
+        if self.moves:
+            self.moving = <const int64_t *>cnp.PyArray_DATA(program.moving)
 
     def __dealloc__(self):
         gf_memory_free(self.memory)
@@ -194,6 +209,7 @@ cdef class FastPath:
 
     cdef list epoch, pool
     cdef object seen
+    cdef Program program
     cdef int inputs, outputs
     cdef int types[64]
     cdef int ranks[64]
@@ -203,7 +219,7 @@ cdef class FastPath:
         self.epoch = epoch
         self.pool = None
 
-    def remember(self, list pool, list inputs, list outputs):
+    def remember(self, list pool, Program program, list inputs, list outputs):
         """Repeat the run that turned these inputs into these outputs, with contexts of `pool`."""
         cdef int i = 0, axis
         self.pool = None
@@ -218,6 +234,7 @@ cdef class FastPath:
         self.inputs = len(inputs)
         self.outputs = len(outputs)
         self.seen = self.epoch[0]
+        self.program = program
         self.pool = pool
 
     cdef bint _fits(self, object array, int i):
@@ -248,6 +265,8 @@ cdef class FastPath:
             results.append(cnp.PyArray_EMPTY(self.ranks[i], self.dims[i], self.types[i], 0))
         arrays.extend(results)
         context = pool.pop()
+        if context.program is not self.program:
+            context.load(self.program)
         if context.run(arrays, None) is not None:
             return None
         if self.epoch[0] == seen:

@@ -18,6 +18,7 @@ from graphflow.kernels.layout import (
     Ref,
     Step,
     act_fields,
+    dimension,
     not_float32,
     operand,
     pack_panels,
@@ -106,7 +107,7 @@ def _is_product(call: Call, labels: tuple[str, str, str]) -> bool:
     for spec, own in zip(call.inputs, labels, strict=False):
         assert spec is not None
         pairs = zip(spec.shape, own, strict=True)
-        shapes.append([2 if size == 1 and label == labels[2][:1] else int(size or 0) for size, label in pairs])
+        shapes.append([2 if size == 1 and label == labels[2][:1] else dimension(size) for size, label in pairs])
     return plan_product(labels[0], shapes[0], labels[1], shapes[1], labels[2]) is not None
 
 

@@ -17,7 +17,19 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from graphflow.kernels.isa import Isa
-from graphflow.kernels.layout import Array, Call, KernelDef, Layout, Pack, Ref, Step, operand, pack_panels, result
+from graphflow.kernels.layout import (
+    Array,
+    Call,
+    KernelDef,
+    Layout,
+    Pack,
+    Ref,
+    Step,
+    dimension,
+    operand,
+    pack_panels,
+    result,
+)
 from graphflow.kernels.products import (
     EPILOGUES,
     FLOPS_PER_NS,
@@ -83,7 +95,7 @@ def conv_step(
         at: the pixel of the output at which it begins.
         fields: those of the epilogue.
     """
-    batch = int(call.outputs[0].shape[0] or 0)
+    batch = dimension(call.outputs[0].shape[0])
     k, pixels, channels = math.prod(window.kernel) * in_c, math.prod(window.out), groups * out_c
     pointwise = math.prod(window.kernel) == 1 and max(window.strides) == 1 and window.full == window.out
     block_m = row_block(pixels, k, out_c, call.isa) if pointwise else pixel_block(window.out)
@@ -138,7 +150,7 @@ def _conv_window(call: Call) -> Window:
 def _lay_conv(call: Call) -> Layout:
     kernel, groups = call.inputs[1], call.attrs["groups"]
     assert kernel is not None
-    in_c, out_c = int(kernel.shape[-2] or 0), int(kernel.shape[-1] or 0) // groups
+    in_c, out_c = dimension(kernel.shape[-2]), dimension(kernel.shape[-1]) // groups
     step = conv_step(call, _conv_window(call), groups, in_c, out_c, Ref("packed", 0), 0, epilogue_fields(call, 2, 3))
     isa = call.isa
     return Layout([step], [Pack(f"conv panels {isa.name} {groups}", (1,), lambda w: _pack_groups(w, groups, isa))])
@@ -160,15 +172,15 @@ def _multipliers_outside(weights: Array, multiplier: int) -> Array:
 
 def _lay_depthwise(call: Call) -> Layout:
     window, y = _conv_window(call), call.outputs[0]
-    channels, width = call.attrs["groups"], int(y.shape[-1] or 0)
-    rows = int(y.shape[0] or 0) * math.prod(window.out[:-1])
+    channels, width = call.attrs["groups"], dimension(y.shape[-1])
+    rows = dimension(y.shape[0]) * math.prod(window.out[:-1])
     multiplier = width // channels
     packs = [Pack(f"multipliers {multiplier}", (1,), lambda w: _multipliers_outside(w, multiplier))]
     fields = {
         "x": operand(0),
         "w": operand(1) if multiplier == 1 else Ref("packed", 0),
         "y": result(),
-        "batch": int(y.shape[0] or 0),
+        "batch": dimension(y.shape[0]),
         "channels": channels,
         "multiplier": multiplier,
         **_window_fields(window),
@@ -216,11 +228,11 @@ def _lay_conv_transpose(call: Call) -> Layout:
     isa, attrs, shape = call.isa, call.attrs, x.shape
     size: Any = shape[1:-1]
     full: Any = call.outputs[0].shape[1:-1]
-    filters, channels = int(kernel.shape[-2] or 0), int(kernel.shape[-1] or 0)
+    filters, channels = dimension(kernel.shape[-2]), dimension(kernel.shape[-1])
     strides, dilation = attrs["strides"], attrs["dilation"]
     windows = transposed_windows(attrs, size, kernel.shape[:-2])
     every = [
-        _phases(out, transposed_cut(*window), int(k or 0), s, d)
+        _phases(out, transposed_cut(*window), dimension(k), s, d)
         for out, window, k, s, d in zip(full, windows, kernel.shape[:-2], strides, dilation, strict=True)
     ]
     ones = (1,) * len(size)
@@ -260,16 +272,16 @@ def _lay_local(call: Call) -> Layout:
     isa, attrs = call.isa, call.attrs
     size: Any = x.shape[1:-1]
     out: Any = y.shape[1:-1]
-    places, k, filters = (int(one or 0) for one in kernel.shape)
+    places, k, filters = (dimension(one) for one in kernel.shape)
     ones = (1,) * len(size)
     window = Window(size, out, attrs["size"], attrs["strides"], ones, local_padding(attrs), ones, out)
-    batch = int(x.shape[0] or 0)
+    batch = dimension(x.shape[0])
     fields = {
         "x": operand(0),
         "w": Ref("packed", 0),
         "y": result(),
         "batch": batch,
-        "channels": int(x.shape[-1] or 0),
+        "channels": dimension(x.shape[-1]),
         "filters": filters,
         **_window_fields(window),
         **epilogue_fields(call, 2, 3),

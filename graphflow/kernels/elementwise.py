@@ -16,6 +16,7 @@ from graphflow.kernels.layout import (
     Ref,
     Step,
     act_fields,
+    dimension,
     not_float32,
     operand,
     result,
@@ -228,7 +229,7 @@ def _lay_embedding(call: Call) -> Layout:
         "width": width,
         "kind": INDEX_KINDS.index(indices.dtype),
     }
-    return Layout([Step("embedding_f32", fields, count, count * (int(width or 0) * 8 / BYTES_PER_NS + 5))])
+    return Layout([Step("embedding_f32", fields, count, count * (dimension(width) * 8 / BYTES_PER_NS + 5))])
 
 
 def _refuse_never(call: Call) -> str | None:

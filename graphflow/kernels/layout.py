@@ -77,6 +77,12 @@ class Layout:
     in_place: tuple[int, ...] = ()
 
 
+def dimension(size: int | None) -> int:
+    """A dimension of a shape that is planned, where none is unknown."""
+    assert size is not None
+    return size
+
+
 class Call(NamedTuple):
     """One node as kernels see it: concrete specs, attributes, and which inputs are known before a run."""
 

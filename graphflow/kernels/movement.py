@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from graphflow.kernels.layout import Call, KernelDef, Layout, Ref, Step, not_float32, operand, result
+from graphflow.kernels.layout import Call, KernelDef, Layout, Ref, Step, dimension, not_float32, operand, result
 from graphflow.spec import Shape
 
 BYTES_PER_NS = 10.0
@@ -16,7 +16,7 @@ BYTES_PER_NS = 10.0
 def _element_strides(shape: Shape) -> list[int]:
     steps = [1] * len(shape)
     for axis in reversed(range(len(shape) - 1)):
-        steps[axis] = steps[axis + 1] * int(shape[axis + 1] or 0)
+        steps[axis] = steps[axis + 1] * dimension(shape[axis + 1])
     return steps
 
 
@@ -50,7 +50,7 @@ def _sliced(call: Call) -> tuple[list[tuple[int, int]], int]:
     assert x is not None
     dimensions, first = [], 0
     for key, size, step in zip(call.attrs["key"], x.shape, _element_strides(x.shape), strict=True):
-        size = int(size or 0)
+        size = dimension(size)
         if isinstance(key, int):
             first += key % size * step
             continue
@@ -68,7 +68,7 @@ def _repeated(call: Call) -> list[tuple[int, int]]:
     factors = factors or {attrs.get("axis"): attrs.get("repeats")}
     dimensions = []
     for axis, (size, step) in enumerate(zip(x.shape, _element_strides(x.shape), strict=True)):
-        dimensions += [(int(size or 0), step), (int(factors.get(axis, 1)), 0)]
+        dimensions += [(dimension(size), step), (int(factors.get(axis, 1)), 0)]
     return _joined(dimensions)
 
 
@@ -109,7 +109,7 @@ def _padded(call: Call) -> list[tuple[int, int, int]]:
     assert x is not None
     found: list[tuple[int, int, int]] = []
     for size, whole, (before, after) in zip(x.shape, y.shape, call.attrs["amounts"], strict=True):
-        n, m = int(size or 0), int(whole or 0)
+        n, m = dimension(size), dimension(whole)
         if found and not before and not after:
             last = found[-1]
             found[-1] = (last[0] * n, last[1] * m, last[2] * n)
@@ -156,7 +156,7 @@ def _lay_bilinear(call: Call) -> Layout:
     x = call.inputs[0]
     assert x is not None
     axes, factors = call.attrs["axes"], call.attrs["factors"]
-    shape = [int(size or 0) for size in x.shape]
+    shape = [dimension(size) for size in x.shape]
     h, w = (1, shape[axes[0]]) if len(axes) == 1 else (shape[axes[0]], shape[axes[1]])
     factor_h, factor_w = (1, factors[0]) if len(axes) == 1 else factors
     outer, inner = math.prod(shape[: axes[0]]), math.prod(shape[axes[-1] + 1 :])

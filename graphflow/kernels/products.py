@@ -14,6 +14,7 @@ from graphflow.kernels.layout import (
     Ref,
     Step,
     act_fields,
+    dimension,
     not_float32,
     operand,
     pack_panels,
@@ -108,7 +109,7 @@ def _lay_dense(call: Call) -> Layout:
     isa = call.isa
     pack = Pack(f"panels {isa.name}", (1,), lambda w: pack_panels(w, isa))
     epilogue = epilogue_fields(call, 2, 3)
-    step = gemm_step(operand(0), Ref("packed", 0), result(), m, int(n or 0), int(k or 0), call, epilogue)
+    step = gemm_step(operand(0), Ref("packed", 0), result(), m, dimension(n), dimension(k), call, epilogue)
     return Layout([step], [pack])
 
 

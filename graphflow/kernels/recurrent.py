@@ -12,6 +12,7 @@ from graphflow.kernels.layout import (
     Ref,
     Step,
     act_fields,
+    dimension,
     not_float32,
     operand,
     pack_panels,
@@ -30,8 +31,8 @@ def _sizes(call: Call) -> tuple[int, int, int, int]:
     """Batch, steps, features, units."""
     x, recurrent = call.inputs[0], call.inputs[2]
     assert x is not None and recurrent is not None
-    batch, steps, features = (int(size or 0) for size in x.shape)
-    return batch, steps, features, int(recurrent.shape[0] or 0)
+    batch, steps, features = (dimension(size) for size in x.shape)
+    return batch, steps, features, dimension(recurrent.shape[0])
 
 
 def _given(call: Call, index: int) -> Ref | None:

@@ -137,21 +137,21 @@ def transform_weights(kernel: Array, tile: int, chunk: int, isa: Isa) -> Array:
     return np.concatenate(parts)
 
 
-def blocks(tiles: int, tile: int, in_c: int, out_c: int, chunk: int, threads: int) -> tuple[int, int]:
-    """How many tiles and columns one item takes.
+def blocks(tiles: int, tile: int, in_c: int, out_c: int, chunk: int, threads: int) -> tuple[int, int, int]:
+    """How many tiles and columns one item takes, and how many tiles at most in a smaller batch.
 
     More tiles read the weights less often, fewer keep the buffers in the cache. Threads share tiles if there are
     enough, else columns, which costs transforming the input again.
     """
     most = min(112, max(28, in_c // 3), max(14, MOST_SCRATCH // (4 * (tile + 2) ** 2 * (in_c + chunk))))
-    count = max(1, round(tiles / most))
+    count = max(1, (2 * tiles + most) // (2 * most))
     if count > threads:
         count = -(-count // threads) * threads
     across = 1 if count >= threads else -(-threads // count)
     chunks = -(-out_c // chunk)
     if across > chunks:
         count, across = min(threads, tiles), 1
-    return -(-tiles // count), -(-chunks // across) * chunk
+    return -(-tiles // count), -(-chunks // across) * chunk, min(tiles, most * 3 // 2 + 1)
 
 
 def _lay(tile: int) -> Callable[[Call], Layout]:
@@ -162,7 +162,7 @@ def _lay(tile: int) -> Callable[[Call], Layout]:
         batch, height, width = x.shape[:3]
         tiles = batch * _tiles(out, tile)
         chunk = 128 if out_c >= 256 else min(64, -(-out_c // isa.tile_n) * isa.tile_n)
-        block_m, block_n = blocks(max(1, tiles), tile, in_c, out_c, chunk, call.threads)
+        block_m, block_n, most = blocks(max(1, tiles), tile, in_c, out_c, chunk, call.threads)
         (pad_h, _), (pad_w, _) = conv_padding(call.attrs, x.shape, (3, 3))
         fields = {
             "x": operand(0),
@@ -194,7 +194,7 @@ def _lay(tile: int) -> Callable[[Call], Layout]:
             fields=fields,
             items=-(-tiles // block_m) * -(-out_c // block_n),
             nanoseconds=2.0 * tiles * (tile + 2) ** 2 * in_c * out_c / FLOPS_PER_NS[isa.name],
-            scratch=4 * ((tile + 2) ** 2 * (block_m * (row + chunk) + 32) + 10 * row + block_m),
+            scratch=4 * ((tile + 2) ** 2 * (most * (row + chunk) + 32) + 10 * row + most),
         )
         name = f"winograd {tile} {chunk} {isa.name}"
         return Layout([step], [Pack(name, (1,), lambda w: transform_weights(w, tile, chunk, isa))])

@@ -3,40 +3,42 @@
 1. infer every spec anew, with the concrete shapes
 2. choose a kernel for each node that runs, or its reference
 3. give every value its memory: views, in place, outputs where the caller wants them
-4. write the arguments of every step, and where pointers must be put in
+4. write the arguments of every step, and where pointers must be put in (`program`)
+
+A plan for a batch of several samples also says how it scales to fewer (`scale`): the same kernels and places, and
+arguments for the smaller batch.
 """
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from graphflow.ir.graph import Graph, Node, Value
-from graphflow.ir.stage import leaf_stage, stages
+from graphflow.ir.graph import Node, Value
 from graphflow.kernels.isa import Isa
 from graphflow.kernels.layout import Call, KernelDef, Layout, Ref
 from graphflow.kernels.table import choose
 from graphflow.ops.array import VIEWS
 from graphflow.runtime.bindings import Bindings, Key
 from graphflow.runtime.memory import Lifetime, place
+from graphflow.runtime.program import ProgramWriter
+from graphflow.runtime.scaling import NodeScaling, Rescaled, Scaling, scaling_of
 from graphflow.runtime.scan import BodyPlan
+from graphflow.runtime.schedule import Schedule
 from graphflow.runtime.shapes import Concrete
 from graphflow.runtime.storage import Storage, StorageMap, nbytes
 from graphflow.spec import Shape, TensorSpec
 from graphflow.variable import Variable
 
 Array = np.ndarray[Any, Any]
-PARALLEL_FROM_NS = 6_000.0
-"""Steps that are guessed to take less are not shared between threads."""
 
 
 class PlannedNode:
     """One node of a plan: what computes it, and where its tensors are."""
 
-    __slots__ = ("body", "first_step", "kernel", "layout", "node", "reason", "work")
+    __slots__ = ("body", "first_step", "kernel", "layout", "node", "reason", "scaling", "work")
 
     def __init__(self, node: Node, kernel: KernelDef | None, layout: Layout | None, reason: str) -> None:
         self.node = node
@@ -46,6 +48,7 @@ class PlannedNode:
         self.work: list[Storage] = []
         self.first_step = 0
         self.body: Any = None
+        self.scaling: NodeScaling | None = None
 
 
 class Plan:
@@ -55,17 +58,20 @@ class Plan:
         program: the executor's part.
         nodes: what computes each node, in order.
         specs: the concrete spec of every value.
-        outputs, updates: specs of what a run returns and of the states' successors.
+        values, results: what a run returns, then the states' successors, and their specs.
         known: what shapes alone decide, by the keys of bound arrays.
         copies: outputs that are another array under another name: (output, its value).
         bound: keys of the arrays that must be bound.
+        scaling: how the plan serves smaller batches, if it does.
+        pool: contexts that no run uses at the moment; plans that were scaled from this one share it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, specs: dict[Value, TensorSpec] | Callable[[], dict[Value, TensorSpec]]) -> None:
         self.program: Any = None
         self.nodes: list[PlannedNode] = []
-        self.specs: dict[Value, TensorSpec] = {}
+        self._specs = specs
         self.known: dict[Key, Array] = {}
+        self.values: list[Value] = []
         self.results: list[TensorSpec] = []
         self.copies: list[tuple[int, Value]] = []
         self.bound: list[Key] = []
@@ -73,10 +79,18 @@ class Plan:
         self.storage = StorageMap()
         self.python_nodes: dict[int, PlannedNode] = {}
         self.arena_bytes = 0
+        self.scaling: Scaling | None = None
+        self.pool: list[Any] = []
+
+    @property
+    def specs(self) -> dict[Value, TensorSpec]:
+        if not isinstance(self._specs, dict):
+            self._specs = self._specs()
+        return self._specs
 
 
 def make_plan(
-    graph: Graph,
+    schedule: Schedule,
     input_shapes: Sequence[Shape],
     bindings: Bindings,
     isa: Isa | None,
@@ -86,7 +100,7 @@ def make_plan(
     """Plan a graph for concrete input shapes.
 
     Args:
-        graph: tuned; it is not changed.
+        schedule: of a tuned graph; it is not changed.
         input_shapes: of the graph's inputs, no None.
         bindings: where packed weights will be found.
         isa: whose kernels to use; None: references only.
@@ -96,32 +110,57 @@ def make_plan(
     Raises:
         ShapeError: the shapes do not fit together; the message names the layer.
     """
-    planner = _Planner(graph, bindings, isa, threads, precision)
-    planner.infer(input_shapes)
+    planner = _Planner(schedule, bindings, isa, threads, precision, input_shapes)
     planner.choose_kernels()
     planner.give_memory()
     planner.write_program()
     return planner.plan
 
 
+def scaled_plan(plan: Plan, batch: int) -> Plan | None:
+    """A plan for a smaller batch from one for a larger; None where that does not work.
+
+    It takes the memory of the larger one, so contexts of either run both.
+    """
+    from graphflow.runtime._executor import Program
+
+    scaling, program = plan.scaling, plan.program
+    if scaling is None or not 0 < batch < scaling.batch:
+        return None
+    numbers = Rescaled(scaling, plan.nodes, batch, program)
+    if not numbers.fits:
+        return None
+    made = Plan(lambda: {value: scaling.spec(value, spec, batch) for value, spec in plan.specs.items()})
+    made.nodes, made.copies, made.bound, made.storage = plan.nodes, plan.copies, plan.bound, plan.storage
+    made.python_nodes, made.arena_bytes, made.pool = plan.python_nodes, plan.arena_bytes, plan.pool
+    made.results = [scaling.spec(value, spec, batch) for value, spec in zip(plan.values, plan.results, strict=True)]
+    made.program = Program(
+        numbers.rows, numbers.slots, program.fixed, program.moving, program.arena, program.scratch, program.threads
+    )
+    return made
+
+
 class _Planner:
-    def __init__(self, graph: Graph, bindings: Bindings, isa: Isa | None, threads: int, precision: str) -> None:
-        self.graph = graph
+    def __init__(
+        self,
+        schedule: Schedule,
+        bindings: Bindings,
+        isa: Isa | None,
+        threads: int,
+        precision: str,
+        input_shapes: Sequence[Shape],
+    ) -> None:
+        self.graph = schedule.graph
         self.bindings = bindings
         self.isa = isa
         self.threads = threads
         self.precision = precision
-        self.plan = Plan()
-        self.stage = stages(graph)
-        self.order = [node for node in graph.ordered() if any(self.stage[value] == "run" for value in node.outputs)]
-        self.bases: dict[Key, int] = {}
-
-    # 1
-
-    def infer(self, input_shapes: Sequence[Shape]) -> None:
-        found = Concrete(self.graph, self.order, input_shapes)
-        self.plan.specs, self.order = found.specs, found.order
+        self.stage = schedule.stage
+        found = Concrete(self.graph, schedule.order, input_shapes)
+        self.order = found.order
+        self.plan = Plan(found.specs)
         self.plan.known = {((value,), ""): array for value, array in found.known.items()}
+        self.plan.scaling = None if isa is None else scaling_of(schedule, found, input_shapes)
 
     def _spec(self, value: Value) -> TensorSpec:
         return self.plan.specs.get(value, value.spec)
@@ -130,7 +169,7 @@ class _Planner:
 
     def choose_kernels(self) -> None:
         for node in self.order:
-            kernel, layout, reason = None, None, "references only"
+            kernel, reason = None, "references only"
             if node.op.name in VIEWS:
                 reason = "view"
             elif self.isa is not None:
@@ -138,21 +177,21 @@ class _Planner:
                     node.attrs,
                     tuple(None if value is None else self._spec(value) for value in node.inputs),
                     tuple(self._spec(value) for value in node.outputs),
-                    tuple(value is None or self._stage(value) != "run" for value in node.inputs),
+                    tuple(value is None or self.stage(value) != "run" for value in node.inputs),
                     self.isa,
                     self.threads,
                     self.precision,
                 )
                 kernel, reason = choose(node.op.name, call)
-                layout = None if kernel is None else kernel.lay(call)
-            planned = PlannedNode(node, kernel, layout, reason)
+            planned = PlannedNode(node, kernel, None, reason)
+            if kernel is not None:
+                scaling = self.plan.scaling
+                planned.layout = kernel.lay(call) if scaling is None else scaling.lay(planned, call)
             if "body" in node.attrs and self.isa is not None:
                 given = [self._spec(value) for value in node.inputs if value is not None]
                 planned.body = BodyPlan(node, given, self.bindings, self.isa, self.threads, self.precision)
+                self.plan.scaling = None
             self.plan.nodes.append(planned)
-
-    def _stage(self, value: Value) -> str:
-        return self.stage.get(value) or leaf_stage(value)
 
     # 3
 
@@ -232,6 +271,7 @@ class _Planner:
     def _give_results(self) -> None:
         """Let each result be computed where the caller wants it, or note that it must be copied there."""
         for index, value in enumerate(self.graph.results()):
+            self.plan.values.append(value)
             self.plan.results.append(self._spec(value))
             if value not in self.plan.storage.of:
                 self._give_leaf(value)
@@ -245,96 +285,38 @@ class _Planner:
     # 4
 
     def write_program(self) -> None:
-        from graphflow.kernels._leaf import FIELDS
-        from graphflow.runtime._executor import Program
-
-        steps: list[tuple[int, ...]] = []
-        slots: list[int] = []
-        moves: list[tuple[int, Storage, int]] = []
-        scratch = 0
-        for planned in self.plan.nodes:
-            planned.first_step = len(steps)
+        plan = self.plan
+        writer = ProgramWriter(self.isa, self.threads, len(self.graph.inputs) + len(plan.states))
+        for planned in plan.nodes:
+            planned.first_step = len(writer.rows)
             if planned.reason == "view":
                 continue
-            if planned.layout is None or self.isa is None:
-                self.plan.python_nodes[len(steps)] = planned
-                steps.append((0, 0, 0, 1, 0))
+            if planned.layout is None:
+                plan.python_nodes[writer.python_step()] = planned
                 continue
-            for step in planned.layout.steps:
-                if step.items == 0:
-                    continue
-                shared = self.threads > 1 and step.nanoseconds > PARALLEL_FROM_NS
-                grain = step.items if not shared else max(1, -(-step.items // (4 * self.threads)))
-                grain = min(grain, step.limit) if step.limit else grain
-                steps.append((self.isa.leaves[step.leaf], len(slots), step.items, grain, int(shared)))
-                scratch = max(scratch, step.scratch)
-                self._write_fields(step.leaf, step.fields, FIELDS[step.leaf], planned, slots, moves)
-        fixed, moving = self._relocations(moves)
-        threads = self.threads if any(row[4] for row in steps) else 1
-        self.plan.program = Program(steps, slots, fixed, moving, self.plan.arena_bytes, scratch, threads)
+            for index, step in enumerate(planned.layout.steps):
+                if step.items:
+                    row, slot = writer.leaf_step(step, self._storage(planned))
+                    if planned.scaling is not None:
+                        planned.scaling.place(index, row, slot)
+        needed = [value for planned in plan.python_nodes.values() for value in planned.node.inputs if value is not None]
+        for value in (*needed, *(value for _, value in plan.copies)):
+            writer.needs(plan.storage.of[value])
+        plan.program = writer.program(plan.arena_bytes)
+        plan.bound = writer.bound
 
-    def _write_fields(
-        self,
-        leaf: str,
-        fields: dict[str, Any],
-        names: Sequence[tuple[str, str]],
-        planned: PlannedNode,
-        slots: list[int],
-        moves: list[tuple[int, Storage, int]],
-    ) -> None:
-        if len(fields) != len(names):
-            raise KeyError(f"Leaf {leaf} takes {[name for name, _ in names]}, received {list(fields)}.")
-        for name, kind in names:
-            given = fields[name]
-            if kind == "F":
-                slots.append(struct.unpack("q", struct.pack("d", given))[0])
-            elif kind == "I":
-                slots.append(int(given))
-            else:
-                if given is not None:
-                    moves.append((len(slots), self._pointer(given, planned), given.offset))
-                slots.append(0)
+    def _storage(self, planned: PlannedNode) -> Callable[[Ref], Storage]:
+        """Where the operands of a node's steps are."""
+        node, storage, layout = planned.node, self.plan.storage, planned.layout
+        assert layout is not None
 
-    def _pointer(self, ref: Ref, planned: PlannedNode) -> Storage:
-        node, storage = planned.node, self.plan.storage
-        if ref.kind == "work":
-            return planned.work[ref.position]
-        if ref.kind == "packed":
-            assert planned.layout is not None
-            return Storage("bound", self.bindings.packed(planned.layout.packs[ref.position], node.inputs))
-        value = node.inputs[ref.position] if ref.kind == "in" else node.outputs[ref.position]
-        assert value is not None
-        return storage.of[value]
+        def find(ref: Ref) -> Storage:
+            if ref.kind == "work":
+                return planned.work[ref.position]
+            if ref.kind == "packed":
+                return Storage("bound", self.bindings.packed(layout.packs[ref.position], node.inputs))
+            value = node.inputs[ref.position] if ref.kind == "in" else node.outputs[ref.position]
+            assert value is not None
+            return storage.of[value]
 
-    def _base(self, storage: Storage) -> int:
-        """Bases: the arena, bound arrays, then the arrays of a run (inputs, states, results)."""
-        if storage.kind == "arena":
-            return 0
-        if storage.kind == "bound":
-            if storage.index not in self.bases:
-                self.bases[storage.index] = len(self.bases)
-                self.plan.bound.append(storage.index)
-            return 1 + self.bases[storage.index]
-        return (
-            storage.index if storage.kind == "input" else len(self.graph.inputs) + len(self.plan.states) + storage.index
-        )  # type: ignore[no-any-return]
-
-    def _relocations(self, moves: list[tuple[int, Storage, int]]) -> tuple[list[Any], list[Any]]:
-        fixed, moving = [], []
-        for slot, storage, offset in moves:
-            base = self._base(storage)
-            if storage.kind == "arena":
-                fixed.append((slot, base, storage.index + offset))
-            elif storage.kind == "bound":
-                fixed.append((slot, base, offset))
-            else:
-                moving.append((slot, base, offset))
-        for planned in self.plan.python_nodes.values():
-            for value in planned.node.inputs:
-                if value is not None and self.plan.storage.of[value].kind == "bound":
-                    self._base(self.plan.storage.of[value])
-        for _, value in self.plan.copies:
-            if self.plan.storage.of[value].kind == "bound":
-                self._base(self.plan.storage.of[value])
-        first = 1 + len(self.bases)
-        return fixed, [(slot, base + first, offset) for slot, base, offset in moving]
+        return find

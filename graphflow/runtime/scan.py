@@ -18,6 +18,7 @@ from graphflow.ir.stage import leaf_stage
 from graphflow.kernels.isa import Isa
 from graphflow.passes import tune
 from graphflow.runtime.bindings import Bindings
+from graphflow.runtime.schedule import Schedule
 from graphflow.spec import TensorSpec
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class BodyPlan:
             for index, spec in enumerate(specs)
         ]
         entering = [shapes[index] for index in self.entering]
-        self.plan: Plan = make_plan(graph, entering, bindings, isa, threads, precision)
+        self.plan: Plan = make_plan(Schedule(graph), entering, bindings, isa, threads, precision)
         self.pool: list[Any] = []
 
     def run(self, operands: Sequence[Any], targets: Sequence[Array], outer: Any) -> None:

@@ -22,8 +22,9 @@ from graphflow.ops.lookup import index_error
 from graphflow.passes import tune
 from graphflow.runtime.bindings import Bindings
 from graphflow.runtime.feed import as_input, check_names
-from graphflow.runtime.plan import Plan, PlannedNode, make_plan
+from graphflow.runtime.plan import Plan, PlannedNode, make_plan, scaled_plan
 from graphflow.runtime.scan import BodyPlan
+from graphflow.runtime.schedule import Schedule
 from graphflow.runtime.storage import nbytes
 from graphflow.runtime.threads import get_num_threads
 from graphflow.spec import Shape, broadcast_shapes
@@ -68,7 +69,8 @@ class Session:
         self._epoch = -1
         self._fast: Any = None
         self._plans: OrderedDict[Any, Plan] = OrderedDict()
-        self._contexts: dict[int, list[Any]] = {}
+        self._largest: dict[Any, Plan] = {}
+        self._schedule = Schedule(self.graph)
         self._lock = threading.RLock()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -131,22 +133,34 @@ class Session:
         key = (tuple(shapes), threads)
         with self._lock:
             found = self._plans.get(key)
-            if found is None:
-                found = make_plan(self.graph, shapes, self._bindings, self._isa, threads, self.precision)
-                self._plans[key] = found
-                self._contexts[id(found)] = []
-                if len(self._plans) > MOST_PLANS:
-                    _, old = self._plans.popitem(last=False)
-                    del self._contexts[id(old)]
-                    self._fast = None
-                if knob("debug") >= 1:
-                    print(
-                        f"graphflow: planned {self.graph.name} for {list(shapes)}: "
-                        f"{len(found.nodes)} nodes, arena {found.arena_bytes:,} bytes"
-                    )
-            else:
+            if found is not None:
                 self._plans.move_to_end(key)
+                return found
+            found = self._plans[key] = self._made(shapes, threads)
+            if len(self._plans) > MOST_PLANS:
+                _, old = self._plans.popitem(last=False)
+                self._largest = {kind: plan for kind, plan in self._largest.items() if plan is not old}
+                self._fast = None
+            if knob("debug") >= 1:
+                print(
+                    f"graphflow: planned {self.graph.name} for {list(shapes)}: "
+                    f"{len(found.nodes)} nodes, arena {found.arena_bytes:,} bytes"
+                )
         return found
+
+    def _made(self, shapes: Sequence[Shape], threads: int) -> Plan:
+        """A plan that scales one for a larger batch, if there is one, else a new one."""
+        if not self._schedule.batched or len({shape[0] for shape in shapes}) != 1:
+            return make_plan(self._schedule, shapes, self._bindings, self._isa, threads, self.precision)
+        kind = (tuple(shape[1:] for shape in shapes), threads)
+        larger = self._largest.get(kind)
+        scaled = None if larger is None else scaled_plan(larger, int(shapes[0][0] or 0))
+        if scaled is not None:
+            return scaled
+        made = make_plan(self._schedule, shapes, self._bindings, self._isa, threads, self.precision)
+        if larger is None or larger.scaling is None or (made.scaling and made.scaling.batch > larger.scaling.batch):
+            self._largest[kind] = made
+        return made
 
     def _take_context(self, plan: Plan) -> Any:
         from graphflow.runtime._executor import Context
@@ -154,9 +168,10 @@ class Session:
         with self._lock:
             if EPOCH[0] != self._epoch:
                 self._bind_anew()
-            pool = self._contexts.get(id(plan))
-            if pool:
-                return pool.pop()
+            if plan.pool:
+                context = plan.pool.pop()
+                context.load(plan.program)
+                return context
             bound = [plan.known[key] if key in plan.known else self._bindings.array(key) for key in plan.bound]
             return Context(plan.program, bound, self._versions)
 
@@ -166,15 +181,14 @@ class Session:
         versions = tuple(variable.version for variable in self._variables)
         if versions != self._versions:
             self._bindings.forget()
-            for contexts in self._contexts.values():
-                contexts.clear()
+            for plan in (*self._plans.values(), *self._largest.values()):
+                plan.pool.clear()
             self._versions = versions
 
     def _give_back(self, plan: Plan, context: Any) -> None:
         with self._lock:
-            pool = self._contexts.get(id(plan))
-            if pool is not None and context.versions is self._versions:
-                pool.append(context)
+            if context.versions is self._versions:
+                plan.pool.append(context)
 
     def _run(self, arrays: list[Array], out: Sequence[Array] | None) -> list[Array]:
         plan = self.plan([array.shape for array in arrays])
@@ -203,8 +217,8 @@ class Session:
         with self._lock:
             if self._fast is None:
                 self._fast = FastPath(EPOCH)
-            if EPOCH[0] == self._epoch and id(plan) in self._contexts:
-                self._fast.remember(self._contexts[id(plan)], arrays, results)
+            if EPOCH[0] == self._epoch:
+                self._fast.remember(plan.pool, plan.program, arrays, results)
 
     @property
     def arena_bytes(self) -> dict[tuple[Shape, ...], int]:
@@ -216,7 +230,7 @@ class Session:
         with self._lock:
             self._fast = None
             self._plans.clear()
-            self._contexts.clear()
+            self._largest.clear()
             self._bindings.forget()
 
 
