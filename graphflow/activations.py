@@ -15,7 +15,7 @@ from typing import Any
 from graphflow import ops
 from graphflow.errors import ArgumentError, ArgumentTypeError, nearest
 from graphflow.ops.activation import LINEAR, Numbers, activate
-from graphflow.registry import custom_objects
+from graphflow.registry import custom_objects, register_own
 
 Activation = Callable[[Any], Any]
 
@@ -181,6 +181,8 @@ ACTIVATIONS: dict[str, Activation] = {
     "swish": silu,
     "gelu": gelu,
 }
+
+register_own("hard_sigmoid", hard_sigmoid)
 
 GATES: dict[Any, Numbers] = {
     linear: LINEAR,

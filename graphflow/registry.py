@@ -16,18 +16,27 @@ from graphflow.errors import ArgumentError, ArgumentTypeError, nearest
 
 T = TypeVar("T")
 
+OWN = "graphflow>"
+"""What registered names of graphflow's own classes and functions begin with, where Keras' of the name means another."""
+
+_own: dict[str, Any] = {}
 _custom: dict[str, Any] = {}
 _scoped: ContextVar[Mapping[str, Any]] = ContextVar("graphflow_custom_objects", default={})  # noqa: B039
 
 
 def custom_objects() -> dict[str, Any]:
-    """The user's classes and functions by name: registered ones, then those of the scopes around this call."""
-    return {**_custom, **_scoped.get()}
+    """Classes and functions by registered name: our own ("graphflow>Name"), the user's, those of scopes around here."""
+    return {**_own, **_custom, **_scoped.get()}
 
 
 def registered_objects() -> dict[str, Any]:
     """The registered ones alone; what is put in is registered."""
     return _custom
+
+
+def register_own(name: str, item: Any) -> None:
+    """Let files refer to one of our classes or functions as "graphflow>name"."""
+    _own[OWN + name] = item
 
 
 def register_custom(name: str, item: Any) -> None:

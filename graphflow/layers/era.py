@@ -4,7 +4,9 @@
     keras2      it was read from a file of Keras 1 or 2
     keras3      it was read from a file of Keras 3
 
-A layer keeps the era it was made in. What differs is listed in the documentation's table of choices.
+A layer keeps the era it was made in. In a file a class can be called "graphflow>Name": then it follows the other era
+than the file's, and the Keras of that era does not know it. What differs is listed in the documentation's table of
+choices.
 """
 
 from __future__ import annotations
@@ -12,6 +14,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+
+OTHER = {"keras3": "keras2", "keras2": "keras3", "documents": "keras3"}
+"""The era of a class called "graphflow>Name" in a file of each era."""
 
 ERAS = ("documents", "keras2", "keras3")
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from graphflow.layers.layer import Layer
-from graphflow.registry import Registry
+from graphflow.registry import Registry, register_own
 
 T = TypeVar("T", bound=type[Layer])
 
@@ -19,6 +19,7 @@ def layer(*names: str) -> Callable[[T], T]:
     def register(cls: T) -> T:
         for name in (cls.__name__, *names):
             LAYERS.classes[name] = cls
+        register_own(cls.__name__, cls)
         return cls
 
     return register

@@ -11,16 +11,18 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 from graphflow.errors import ArgumentError, GraphError, ModelFormatError, nearest
+from graphflow.layers.era import OTHER, current_era, era
 from graphflow.layers.layer import Layer
 from graphflow.layers.nest import leaves, transform
 from graphflow.layers.op_call import OpCall
 from graphflow.layers.registry import LAYERS
 from graphflow.layers.tensor import KerasTensor
 from graphflow.ops.registry import OPS
-from graphflow.registry import custom_objects
+from graphflow.registry import OWN, custom_objects
 
 OP_MODULE = "graphflow.ops"
 NO_LAYERS = ("_initializer", "_regularizer", "_constraint")
@@ -162,8 +164,11 @@ def make_layer(described: dict[str, Any], read_op: OpReader | None = None) -> La
         made: Layer = model_from_config(config, own, read_op)
         return made
     config = {key: value if key.endswith(NO_LAYERS) else _inner_layers(value, read_op) for key, value in config.items()}
+    names = (str(described.get("registered_name")), str(described.get("class_name")))
+    is_own = any(name.startswith(OWN) for name in names)
     try:
-        made = cls.from_config(config)
+        with era(OTHER[current_era()]) if is_own else nullcontext():
+            made = cls.from_config(config)
     except ArgumentError as error:
         name = config.get("name")
         raise type(error)(f"layer {name!r} ({described.get('class_name')}): {error}") from None

@@ -1,0 +1,54 @@
+"""Weights as safetensors: one flat table of names and arrays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from graphflow.errors import ArgumentError, UnsupportedError
+from graphflow.formats.keras_weights import weight_groups
+from graphflow.formats.write_file import whole_file
+
+
+def named_weights(model: Any) -> dict[str, np.ndarray[Any, Any]]:
+    """A model's weights by path: "dense/kernel", of inner models "inner/dense/kernel".
+
+    Raises:
+        ArgumentError: a layer that has not been built.
+
+    Example:
+        >>> from graphflow import Sequential
+        >>> from graphflow.formats.write_safetensors import named_weights
+        >>> from graphflow.layers import Dense
+        >>> list(named_weights(Sequential([Dense(2, input_shape=(3,), name="last")])))
+        ['last/kernel', 'last/bias']
+    """
+    named: dict[str, np.ndarray[Any, Any]] = {}
+    for group in weight_groups(model):
+        if not group.layer.built:
+            raise ArgumentError(f"Layer {group.layer.name!r} has no weights to write yet: call the model first.")
+    for variable in model.weights:
+        name, count = variable.path, 0
+        while name in named:
+            count += 1
+            name = f"{variable.path}_{count}"
+        named[name] = variable.value
+    return named
+
+
+def write_weights(model: Any, path: str, overwrite: bool = True) -> None:
+    """Write a model's weights.
+
+    Raises:
+        UnsupportedError: the package safetensors is missing.
+    """
+    try:
+        from safetensors.numpy import save_file
+    except ImportError:
+        raise UnsupportedError(
+            "Writing .safetensors needs the package safetensors: pip install 'graphflow-engine[safetensors]'."
+        ) from None
+    arrays = {name: np.ascontiguousarray(array) for name, array in named_weights(model).items()}
+    with whole_file(path, overwrite) as whole:
+        save_file(arrays, whole, metadata={"format": "graphflow"})
