@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cases import library
 from cases.ops import CASES
 from cases.problem import Array, OpCase
 
@@ -35,6 +36,7 @@ NO_KERNEL: dict[str, str] = {
     "opaque": "a user's Python function",
     "scan": "its body has a plan of its own",
     **dict.fromkeys(("random_uniform", "random_normal"), "training only"),
+    **dict.fromkeys((case.op for case in library.CASES), "what only files of other systems ask for, on NumPy"),
 }
 """Ops that run on their reference, and why."""
 

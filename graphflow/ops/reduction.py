@@ -14,7 +14,7 @@ from graphflow.ops.dispatch import apply
 from graphflow.ops.elementwise import add, cast, divide, less, maximum, multiply, subtract, where
 from graphflow.ops.operands import as_axes, as_axis, as_operand, dtype_of, floating, shape_of
 from graphflow.ops.registry import OPS, Array, Attrs, define
-from graphflow.spec import TensorSpec, format_shape
+from graphflow.spec import TensorSpec, format_shape, is_extended
 
 
 def _reduced(spec: TensorSpec, axes: tuple[int, ...], keepdims: bool) -> tuple[int | None, ...]:
@@ -162,6 +162,8 @@ def _infer_softmax(attrs: Attrs, specs: Any, values: Any) -> tuple[TensorSpec, .
 
 
 def _softmax_reference(attrs: Attrs, x: Array) -> Array:
+    if is_extended(x.dtype):
+        return _softmax_reference(attrs, x.astype(np.float32)).astype(x.dtype)
     with np.errstate(all="ignore"):
         shifted = x - x.max(axis=attrs["axes"], keepdims=True) if x.size else x
         if attrs["log"]:
@@ -170,7 +172,7 @@ def _softmax_reference(attrs: Attrs, x: Array) -> Array:
         return np.asarray(powers / powers.sum(axis=attrs["axes"], keepdims=True))
 
 
-SOFTMAX = define("softmax", _infer_softmax, _softmax_reference, tolerance=4e-6)
+SOFTMAX = define("softmax", _infer_softmax, _softmax_reference, tolerance=4e-6, widens=False)
 
 
 def softmax(x: Any, axis: Any = -1) -> Any:

@@ -24,6 +24,10 @@ Flops = Callable[[Attrs, Any, Any], int]
 EFFECTS = ("pure", "random", "state", "opaque")
 
 
+def _is_narrow(dtype: Any) -> bool:
+    return is_extended(dtype) or dtype == np.float16
+
+
 def _widened(array: Array) -> Array:
     return array.astype(np.int32 if "int" in array.dtype.name else np.float32)
 
@@ -41,9 +45,10 @@ class OpDef:
         flops: from attributes, input and output specs (all static) to floating-point operations; None: one per output
             element.
         effect: "pure", "random", "state" or "opaque"; only pure nodes are folded, merged or dropped.
+        widens: whether the reference gets narrow floats, and data types that NumPy does not have, as float32 or int32.
     """
 
-    __slots__ = ("effect", "flops", "infer", "name", "reference", "single", "tolerance")
+    __slots__ = ("effect", "flops", "infer", "name", "reference", "single", "tolerance", "widens")
 
     def __init__(
         self,
@@ -55,6 +60,7 @@ class OpDef:
         tolerance: float = 0.0,
         flops: Flops | None = None,
         effect: str = "pure",
+        widens: bool = True,
     ) -> None:
         self.name = name
         self.infer = infer
@@ -63,10 +69,11 @@ class OpDef:
         self.tolerance = tolerance
         self.flops = flops
         self.effect = effect
+        self.widens = widens
 
     def run_reference(self, attrs: Attrs, arrays: Sequence[Array | None]) -> tuple[Array, ...]:
-        """All outputs, always as a tuple; data types that NumPy does not have are computed in wider ones of its own."""
-        if any(array is not None and is_extended(array.dtype) for array in arrays):
+        """All outputs, always as a tuple; narrow data types are computed in wider ones, and rounded once."""
+        if self.widens and any(array is not None and _is_narrow(array.dtype) for array in arrays):
             return self._run_wider(attrs, arrays)
         result = self.reference(attrs, *arrays)
         return (np.asarray(result),) if self.single else tuple(np.asarray(array) for array in result)
@@ -74,10 +81,11 @@ class OpDef:
     def _run_wider(self, attrs: Attrs, arrays: Sequence[Array | None]) -> tuple[Array, ...]:
         """Exact on the way in, rounded once on the way out, to the dtypes that inference gives."""
         specs = [None if array is None else spec_of(array) for array in arrays]
-        wide = [array if array is None or not is_extended(array.dtype) else _widened(array) for array in arrays]
+        wide = [array if array is None or not _is_narrow(array.dtype) else _widened(array) for array in arrays]
         found = self.run_reference(attrs, wide)
         made = self.infer(attrs, specs, wide)
-        return tuple(array.astype(spec.dtype, copy=False) for array, spec in zip(found, made, strict=True))
+        with np.errstate(over="ignore"):
+            return tuple(array.astype(spec.dtype, copy=False) for array, spec in zip(found, made, strict=True))
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"

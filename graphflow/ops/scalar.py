@@ -52,7 +52,8 @@ ANGLES: dict[str, Callable[..., Any]] = {
 def _shift(function: Callable[..., Any]) -> Callable[..., Any]:
     def shifted(x: Array, count: Array) -> Any:
         width = x.dtype.itemsize * 8
-        return np.where(count < width, function(x, np.minimum(count, width - 1)), 0)
+        beyond = np.where(x < 0, -1, 0) if function is np.right_shift else 0
+        return np.where(count < width, function(x, np.minimum(count, width - 1)), beyond)
 
     return shifted
 
@@ -123,7 +124,7 @@ bitwise_and = _two("bitwise_and", "The bits that are set in both integers.")
 bitwise_or = _two("bitwise_or", "The bits that are set in either integer.")
 bitwise_xor = _two("bitwise_xor", "The bits that are set in one of two integers.")
 left_shift = _two("left_shift", "The bits of x1 moved up by x2; zero for a shift of the width or more.")
-right_shift = _two("right_shift", "The bits of x1 moved down by x2; zero for a shift of the width or more.")
+right_shift = _two("right_shift", "The bits of x1 moved down by x2, its sign moving in.")
 truncated_divide = _two("truncated_divide", "x1 / x2 of integers, towards zero.")
 fmod = _two("fmod", "The remainder of x1 / x2 with the sign of x1.")
 
@@ -150,9 +151,11 @@ def _infer_bitcast(attrs: Attrs, specs: Any, values: Any) -> tuple[TensorSpec, .
     return (specs[0].with_dtype(attrs["dtype"]),)
 
 
-BITCAST = define(
-    "bitcast", _infer_bitcast, lambda attrs, x: np.ascontiguousarray(x).view(attrs["dtype"]).reshape(x.shape)
-)
+def _bitcast_reference(attrs: Attrs, x: Array) -> Array:
+    return np.ascontiguousarray(x).view(attrs["dtype"]).reshape(x.shape)
+
+
+BITCAST = define("bitcast", _infer_bitcast, _bitcast_reference, widens=False)
 
 
 def bitcast(x: Any, dtype: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cases import attention, elementwise, rows, structure, windows
+from cases import attention, elementwise, library, rows, structure, windows
 from cases.problem import OpCase
 
 CASES: list[OpCase] = [
@@ -23,4 +23,5 @@ CASES: list[OpCase] = [
     *attention.products(),
     *attention.own_statistics(),
     *attention.masks(),
+    *library.CASES,
 ]

@@ -11,24 +11,27 @@ How to add an operator: write a function in the file of its family (a new file g
     def leaky_relu(node, x, *, alpha=0.01):
         return ops.relu(x, negative_slope=alpha)
 
-- `node` is a `program.Call` (name, op, version, outputs, `wants(i)`, `run(subgraph, operands)`). Then come the inputs, as
-  operands; one that may be left out has the default None; `*xs` takes any number. Keyword-only parameters are the
-  attributes, by their names in the standard: the signature is the schema. One without a default is required. An attribute
-  that is no parameter is refused, with the name of the node, before anything runs.
-- Attributes arrive as float, int, str, tuples of them, `np.ndarray` (tensors), or `GraphDef` (subgraphs). Return an operand,
-  or a tuple of them for several outputs (leave None where `node.wants` says that nothing takes it).
-- `since` is the version of the operator set from which on this implementation is right. Several rows of one name may stand
-  beside each other; the newest that is not above the model's version is taken. Nothing older: nothing is registered for it.
+- `node` is a `program.Call` (name, op, version, outputs, `wants(i)`, `run(subgraph, operands)`). Then come the
+  inputs, as operands; one that may be left out has the default None; `*xs` takes any number. Keyword-only parameters
+  are the attributes, by their names in the standard: the signature is the schema. One without a default is required.
+  An attribute that is no parameter is refused, with the name of the node, before anything runs.
+- Attributes arrive as float, int, str, tuples of them, `np.ndarray` (tensors), or `GraphDef` (subgraphs). Return an
+  operand, or a tuple of them for several outputs (leave None where `node.wants` says that nothing takes it).
+- `since` is the version of the operator set from which on this implementation is right. Several rows of one name may
+  stand beside each other; the newest that is not above the model's version is taken. Nothing older: nothing is
+  registered for it.
 - Operands are graph values (specs, perhaps with None in the shape, no numbers), variables, or arrays. Write with
-  `graphflow.ops` functions, which take all of them. Arrays alone compute at once: that is how shape arithmetic disappears.
+  `graphflow.ops` functions, which take all of them. Arrays alone compute at once: that is how shape arithmetic
+  disappears.
 - Numbers that decide shapes come through `ops.known`: `value_of(x, "what")`, `integers(x)`, `static_shape(x)`,
-  `dimension(x, axis)`. Where they are not known they raise `UnknownValueError`, and the model is run on arrays instead: an
-  operator needs no code of its own for that. So never branch on numbers in any other way, and never read `x.shape`
-  where a None would go wrong.
-- Where no op has the meaning, define one in a file of its own in graphflow/ops (`define(name, infer, reference)`): inference
-  for shapes with None, a NumPy reference on arrays, its row in `ops/__init__.py`'s imports and a case in tests/cases/library.py.
-- Layouts: convolution and pooling ops are channels last: `channels_last(x)`, op, `channels_first(y)`; a pass takes inverse
-  transposes out.
+  `dimension(x, axis)`. Where they are not known they raise `UnknownValueError`, and the model is run on arrays
+  instead: an operator needs no code of its own for that. So never branch on numbers in any other way, and never read
+  `x.shape` where a None would go wrong.
+- Where no op has the meaning, define one in a file of its own in graphflow/ops (`define(name, infer, reference)`):
+  inference for shapes with None, a NumPy reference on arrays, its row in `ops/__init__.py`'s imports and a case in
+  tests/cases/library.py.
+- Layouts: convolution and pooling ops are channels last: `channels_last(x)`, op, `channels_first(y)`; a pass takes
+  inverse transposes out.
 - Data types: ONNX never promotes: what an operator is given decides. Ops compute float16, bfloat16 and integers in
   their references; mind that `ops.divide` and others turn integers into float32.
 - What is not supported raises `UnsupportedError` naming it, never a plausible number.
@@ -74,7 +77,7 @@ def model_from_bytes(data: bytes, path: str, limits: Limits) -> Any:
     """The model of a file's bytes; `path` says where its external data are, and what messages call it."""
     try:
         import onnx
-        from google.protobuf.message import DecodeError
+        from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
     except ImportError as error:
         raise UnsupportedError(
             f"{path}: reading ONNX needs the package onnx: pip install 'graphflow-engine[onnx]' ({error})."

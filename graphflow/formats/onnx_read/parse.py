@@ -24,7 +24,7 @@ def domain_of(name: str) -> str:
 
 
 class _Names:
-    """What names inside a function are called outside: its parameters as the call says, the rest with the call's path."""
+    """What names inside a function are called outside: parameters as the call says, the rest with the call's path."""
 
     def __init__(self, prefix: str = "", given: Mapping[str, str] | None = None) -> None:
         self._prefix = prefix
@@ -119,9 +119,14 @@ class Parser:
             domain = domain_of(node.domain)
             name = node.name or f"{node.op_type}_{index}"
             path = (*context.path, *(part for part in name.split("/") if part))
-            body = self._functions.get((domain, node.op_type, node.overload)) or self._standard(node, domain, context)
+            body = self._functions.get((domain, node.op_type, node.overload))
             if body is not None:
-                self._call(body, node, path, context, graph)
+                self._call(body, body.attribute_proto, node, path, context, graph)
+                continue
+            schema = self._standard(node, domain, context)
+            if schema is not None:
+                defaults = [one.default_value for one in schema.attributes.values() if one.default_value.name]
+                self._call(schema.function_body, defaults, node, path, context, graph)
                 continue
             if domain not in context.versions:
                 raise ModelFormatError(
@@ -138,7 +143,7 @@ class Parser:
             graph.nodes.append(NodeDef(node.op_type, domain, version, path, inputs, outputs, attrs))
 
     def _standard(self, node: Any, domain: str, context: _Context) -> Any:
-        """The body that the standard itself gives for an operator that is not implemented."""
+        """The standard's own description of an operator that is not implemented, if it holds a body."""
         version = context.versions.get(domain)
         if version is None or find(domain, node.op_type, version) is not None:
             return None
@@ -148,22 +153,25 @@ class Parser:
             schema = onnx.defs.get_schema(node.op_type, version, domain)
         except Exception:
             return None
-        return schema.function_body if schema.has_function else None
+        return schema if schema.has_function else None  # type: ignore[attr-defined]
 
-    def _call(self, body: Any, node: Any, path: tuple[str, ...], context: _Context, graph: GraphDef) -> None:
+    def _call(
+        self, body: Any, defaults: Any, node: Any, path: tuple[str, ...], context: _Context, graph: GraphDef
+    ) -> None:
         """Write out the call of a function."""
         if context.depth >= MOST_DEPTH:
             raise ModelFormatError(f"{self._path}: functions call each other deeper than {MOST_DEPTH}.")
         if len(node.input) > len(body.input) or len(node.output) > len(body.output):
             raise ModelFormatError(
-                f"{self._path}: node {shown('/'.join(path))} gives {len(node.input)} inputs and takes {len(node.output)} "
-                f"outputs of function {body.name!r}, which has {len(body.input)} and {len(body.output)}."
+                f"{self._path}: node {shown('/'.join(path))} gives {len(node.input)} inputs and takes "
+                f"{len(node.output)} outputs of function {body.name!r}, which has {len(body.input)} and "
+                f"{len(body.output)}."
             )
         given = dict.fromkeys(body.input, "")
         given.update(zip(body.input, (context.names(one) for one in node.input), strict=False))
         given.update((a, context.names(b)) for a, b in zip(body.output, node.output, strict=False) if b)
         attrs = self._attrs(node, context)
-        for default in body.attribute_proto:
+        for default in defaults:
             attrs.setdefault(default.name, self._attr(default, context))
         versions = {domain_of(one.domain): int(one.version) for one in body.opset_import} or context.versions
         prefix = f"{'/'.join(path)}#{self._count}"

@@ -1,6 +1,7 @@
 """The operators of ONNX, one file per family; importing this package fills the table."""
 
 from graphflow.formats.onnx_read.operators import (  # noqa: F401
+    control,
     elementwise,
     matrix,
     reduction,

@@ -18,8 +18,6 @@ from graphflow.ops.activation import activate
 from graphflow.ops.array import expand_dims
 from graphflow.ops.known import is_known, value_of
 from graphflow.ops.operands import as_axis, cast_to, dtype_of, shape_of
-from graphflow.ops.registry import OPS
-from graphflow.ops.dispatch import apply
 
 FLOATS = ("float16", "bfloat16", "float32", "float64")
 
@@ -59,12 +57,13 @@ UNARY: dict[str, Callable[[Any], Any]] = {
 }
 """Operators without attributes."""
 
+
+def _register_unary(name: str, function: Callable[[Any], Any]) -> None:
+    operator(name)(lambda node, x: function(x))
+
+
 for _name, _function in UNARY.items():
-
-    def _unary(node: Call, x: Any, _function: Callable[[Any], Any] = _function) -> Any:
-        return _function(x)
-
-    operator(_name)(lambda node, x, _f=_function: _f(x))
+    _register_unary(_name, _function)
 
 
 def _divide(a: Any, b: Any) -> Any:

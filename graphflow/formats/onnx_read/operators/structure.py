@@ -289,7 +289,7 @@ def unique(node: Call, x: Any, *, axis: int | None = None, sorted: int = 1) -> A
         place = np.empty_like(order)
         place[order] = np.arange(order.size)
         found, first, inverse, counts = np.take(found, order, at), first[order], place[inverse], counts[order]
-    return tuple([found, *(one.astype(np.int64) for one in (first, inverse, counts))])
+    return (found, *(one.astype(np.int64) for one in (first, inverse, counts)))
 
 
 # -- more elements
@@ -346,7 +346,7 @@ def center_crop_pad(node: Call, x: Any, target: Any, *, axes: Any = None) -> Any
 
 @operator("DepthToSpace")
 def depth_to_space(node: Call, x: Any, *, blocksize: int, mode: str = "DCR") -> Any:
-    batch, channels, height, width = shape_of(x)
+    batch = shape_of(x)[0]
     b, depth = int(blocksize), dimension(x, 1) // blocksize**2
     height, width = dimension(x, 2), dimension(x, 3)
     lead = -1 if batch is None else batch
@@ -436,7 +436,8 @@ def range_(node: Call, start: Any, limit: Any, delta: Any, *, stash_type: int = 
 @operator("EyeLike", since=9)
 def eye_like(node: Call, x: Any, *, dtype: int | None = None, k: int = 0) -> Any:
     rows, columns = static_shape(x)
-    return np.eye(*_checked((rows, columns)), k=k, dtype=dtype_of(x) if dtype is None else target_dtype(dtype))
+    _checked((rows, columns))
+    return np.eye(rows, columns, k, dtype_of(x) if dtype is None else target_dtype(dtype))
 
 
 @operator("OneHot", since=9)

@@ -1,0 +1,49 @@
+"""Cases of the ops that only files of other systems ask for: they run on their references."""
+
+from __future__ import annotations
+
+from cases.problem import OpCase, w, x
+from graphflow.ops.scalar import ANGLES
+
+
+def scalars() -> list[OpCase]:
+    cases = [OpCase(name, (x(3, 5),)) for name in ANGLES]
+    bits = ("bitwise_and", "bitwise_or", "bitwise_xor")
+    cases += [OpCase(name, (x(3, 4, dtype="uint8", high=200), x(4, dtype="uint8", batch=False))) for name in bits]
+    shifts = ("left_shift", "right_shift")
+    cases += [OpCase(name, (x(3, 4, dtype="int32"), x(3, 4, dtype="int32", low=0, high=40))) for name in shifts]
+    cases += [
+        OpCase("bitwise_not", (x(3, 4, dtype="int16"),)),
+        OpCase("truncated_divide", (x(3, 4, dtype="int32", low=-50, high=50), x(4, dtype="int32", low=1, batch=False))),
+        OpCase("fmod", (x(3, 4), x(3, 4, kind="positive"))),
+        OpCase("isnan", (x(3, 7, kind="special"),)),
+        OpCase("isinf", (x(3, 7, kind="special"),), {"positive": True, "negative": False}),
+        OpCase("isinf", (x(3, 7, kind="special"),), {"positive": True, "negative": True}),
+        OpCase("bitcast", (x(3, 4),), {"dtype": "int32"}),
+    ]
+    return cases
+
+
+def places() -> list[OpCase]:
+    inside = {"dtype": "int64", "low": -4, "high": 4}
+    return [
+        OpCase("gather_axis", (x(3, 4, 5), w(2, 3, **inside)), {"axis": 1}),
+        OpCase("gather_axis", (w(4, 5), x(3, 2, **inside)), {"axis": 0}),
+        OpCase("gather_elements", (x(3, 4), x(3, 2, **inside)), {"axis": 1}),
+        OpCase("scatter_elements", (x(3, 4), x(3, 2, **inside), x(3, 2)), {"axis": 1, "reduction": "none"}),
+        OpCase("scatter_elements", (x(3, 4), x(3, 2, **inside), x(3, 2)), {"axis": 1, "reduction": "add"}),
+        OpCase("gather_nd", (w(4, 4, 3), x(3, 2, 2, **inside)), {"batch": 0}),
+        OpCase("gather_nd", (x(3, 4, 5), x(3, 2, 1, **inside)), {"batch": 1}),
+        OpCase("scatter_nd", (x(4, 4, 3, batch=False), w(2, 2, **inside), w(2, 3)), {"reduction": "max"}),
+        OpCase("top_k", (x(3, 7),), {"axis": 1, "k": 3, "largest": True}),
+        OpCase("top_k", (x(3, 5, 4, dtype="int32"),), {"axis": 1, "k": 2, "largest": False}),
+        OpCase("triangle", (x(3, 4, 5),), {"upper": True, "diagonal": 1}),
+        OpCase("triangle", (x(3, 4, 5),), {"upper": False, "diagonal": -1}),
+        OpCase("reverse_sequence", (x(3, 6, 2), x(3, dtype="int64", low=0, high=7)), {"batch": 0, "time": 1}),
+        OpCase("pad_from_inside", (x(3, 4, 5),), {"amounts": ((0, 0), (1, 2), (3, 0)), "mode": "reflect"}),
+        OpCase("pad_from_inside", (x(3, 4),), {"amounts": ((0, 0), (5, 2)), "mode": "wrap"}),
+        OpCase("determinant", (x(3, 4, 4),)),
+    ]
+
+
+CASES: list[OpCase] = [*scalars(), *places()]
