@@ -158,7 +158,7 @@ def _ask_child(source: Bytes, where: str, limits: Limits) -> bytes:
 
 def serve() -> None:
     """The child's program: limits first, then the file from standard input, its description to standard output."""
-    import encodings.ascii  # noqa: F401
+    import encodings.ascii
     import encodings.latin_1  # noqa: F401
     import resource
 

@@ -9,6 +9,7 @@ import numpy as np
 from graphflow.errors import ArgumentError, UnsupportedError
 from graphflow.formats.keras_weights import weight_groups
 from graphflow.formats.write_file import whole_file
+from graphflow.variable import Variable
 
 
 def named_weights(model: Any) -> dict[str, np.ndarray[Any, Any]]:
@@ -24,16 +25,21 @@ def named_weights(model: Any) -> dict[str, np.ndarray[Any, Any]]:
         >>> list(named_weights(Sequential([Dense(2, input_shape=(3,), name="last")])))
         ['last/kernel', 'last/bias']
     """
-    named: dict[str, np.ndarray[Any, Any]] = {}
     for group in weight_groups(model):
         if not group.layer.built:
             raise ArgumentError(f"Layer {group.layer.name!r} has no weights to write yet: call the model first.")
+    return {name: variable.value for name, variable in named_variables(model).items()}
+
+
+def named_variables(model: Any) -> dict[str, Variable]:
+    """The variables of a model's weights by path; a path that is taken is counted up."""
+    named: dict[str, Variable] = {}
     for variable in model.weights:
         name, count = variable.path, 0
         while name in named:
             count += 1
             name = f"{variable.path}_{count}"
-        named[name] = variable.value
+        named[name] = variable
     return named
 
 
