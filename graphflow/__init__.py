@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         utils,
     )
     from graphflow.formats import load_model
+    from graphflow.formats.onnx_write import export
     from graphflow.layers import Input
     from graphflow.models import Model, Sequential
     from graphflow.runtime import Session, get_num_threads, set_num_threads
@@ -32,6 +33,7 @@ _LAZY: dict[str, str] = {
     "Model": "graphflow.models",
     "Sequential": "graphflow.models",
     "Session": "graphflow.runtime",
+    "export": "graphflow.formats.onnx_write",
     "get_num_threads": "graphflow.runtime",
     "load_model": "graphflow.formats",
     "set_num_threads": "graphflow.runtime",
@@ -61,6 +63,7 @@ __all__ = [
     "backend",
     "config",
     "constraints",
+    "export",
     "get_num_threads",
     "initializers",
     "inspect",

@@ -15,13 +15,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from onnx_export.runtime import ALLOWED, difference, outputs_of
 
 from graphflow.errors import GraphflowError
 from graphflow.formats.onnx_write import to_onnx
 from graphflow.layers.nest import leaves
 from graphflow.models.functional import Model
 from graphflow.models.predict import DEFAULT_BATCH
+from onnx_export.runtime import ALLOWED, difference, outputs_of
 
 AGREED: list[str] = []
 REFUSED: Counter[str] = Counter()
@@ -29,7 +29,7 @@ DIFFERED: list[str] = []
 
 
 def _given(model: Model, x: Any) -> dict[str, Any] | None:
-    """The inputs by name; None for what ONNX Runtime is not given: iterators, sparse matrices, no rows, other dtypes."""
+    """The inputs by name; None for what is not compared: iterators, sparse matrices, no rows, other dtypes."""
     try:
         flat = [np.asarray(one) for one in model._flat(x)]
     except Exception:

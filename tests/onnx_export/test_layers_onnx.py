@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 from cases.layers import CASES, LayerCase
-from onnx_export.runtime import check
 from parity.compare import Comparison, problems
 from parity.rows import ROWS, Row
 
 from graphflow.formats.onnx_write import NEWEST_OPSET, OLDEST_OPSET
+from onnx_export.runtime import check
 
 pytestmark = pytest.mark.oracle
 WANTED = 28

@@ -130,5 +130,3 @@ def _activation(w: Writer, node: Node) -> None:
 
 
 CONVERTERS: dict[str, Converter] = dict.fromkeys(NAMES, _activation)
-
-

@@ -86,4 +86,3 @@ CONVERTERS: dict[str, Converter] = {
     "random_uniform": _random,
     "random_normal": _random,
 }
-

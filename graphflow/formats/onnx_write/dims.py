@@ -52,7 +52,7 @@ def output_dims(graph: Graph, values: list[Value], inputs: list[Dims]) -> list[D
     for primes in _TRIED:
         sizes = dict(zip(names, primes, strict=False))
         try:
-            specs = _inferred(graph, [[sizes.get(one, one) for one in dims] for dims in inputs])
+            specs = _inferred(graph, [[sizes[one] if isinstance(one, str) else one for one in dims] for dims in inputs])
         except GraphflowError:
             return made
         trials.append((sizes, specs))

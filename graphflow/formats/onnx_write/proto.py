@@ -74,12 +74,14 @@ def model_proto(
 ) -> Any:
     """A ModelProto, weights inside it."""
     onnx = require_onnx()
-    from graphflow import __version__
+    import graphflow
 
     weights = [onnx.numpy_helper.from_array(np.asarray(array, order="C"), key) for key, array in arrays.items()]
     graph = onnx.helper.make_graph(nodes(entries), name, inputs, outputs, weights)
     versions = [onnx.helper.make_opsetid("", opset)]
-    model = onnx.helper.make_model(graph, opset_imports=versions, producer_name="graphflow", producer_version=__version__)
+    model = onnx.helper.make_model(
+        graph, opset_imports=versions, producer_name="graphflow", producer_version=graphflow.__version__
+    )
     model.ir_version = onnx.helper.find_min_ir_version_for(versions)
     if notes:
         onnx.helper.set_model_props(model, dict(notes))

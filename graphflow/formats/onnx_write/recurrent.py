@@ -92,9 +92,7 @@ def _replace_by_scan(graph: Graph, node: Node) -> None:
         (h,) = held
         split, both = 2 * units, ops.dense(h, recurrent[:, : 2 * units], None if inner is None else inner[: 2 * units])
         update, reset = ops.split(activate(attrs["gate"], z[:, :split] + both), 2, 1)
-        product = ops.dense(
-            h if after else reset * h, recurrent[:, split:], None if inner is None else inner[split:]
-        )
+        product = ops.dense(h if after else reset * h, recurrent[:, split:], None if inner is None else inner[split:])
         candidate = activate(attrs["activation"], z[:, split:] + (reset * product if after else product))
         return (update * h + (1 - update) * candidate,)
 
@@ -224,7 +222,8 @@ def _recurrent(w: Writer, node: Node) -> None:
     last = [w.squeeze(final, [0]) for final in finals]
     if marked is not None:
         last = [
-            marked.state(made, zero if state is None else w.get(state)) for made, state in zip(last, states, strict=True)
+            marked.state(made, zero if state is None else w.get(state))
+            for made, state in zip(last, states, strict=True)
         ]
     for value, name in zip(node.outputs[1:], last, strict=True):
         w.put(value, name)

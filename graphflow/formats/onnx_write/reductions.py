@@ -38,9 +38,7 @@ def _extreme(w: Writer, node: Node) -> None:
     name, order = w.any_order(source(node))
     axis = node.attrs["axis"]
     kind = {"argmax": "ArgMax", "argmin": "ArgMin"}[node.op.name]
-    w.put(
-        node.outputs[0], w.emit(kind, [name], axis=order.index(axis), keepdims=0), without_axes(order, (axis,))
-    )
+    w.put(node.outputs[0], w.emit(kind, [name], axis=order.index(axis), keepdims=0), without_axes(order, (axis,)))
 
 
 def _softmax(w: Writer, node: Node) -> None:

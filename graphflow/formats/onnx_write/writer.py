@@ -256,9 +256,19 @@ class Writer:
             if self.is_known(value):
                 orders[order] = self.weight(value, self.known(value).transpose(order), f"order{order}")
             else:
-                given, name = next(iter(orders.items()))
-                orders[order] = self.emit("Transpose", [name], perm=[given.index(axis) for axis in order])
+                orders[order] = self._reordered(value, order)
         return orders[order]
+
+    def _reordered(self, value: Value, order: Order) -> str:
+        """Write a Transpose; or a Reshape, which moves nothing, where only axes of one element change places."""
+        given, name = next(iter(self.orders(value).items()))
+        sizes = [value.spec.shape[axis] for axis in order]
+        long = [axis for axis in given if value.spec.shape[axis] != 1]
+        if long == [axis for axis in order if axis in long] and sizes.count(None) <= 1 and 0 not in sizes:
+            if sizes[0] is None and given[0] == order[0]:
+                sizes[0] = 0
+            return self.emit("Reshape", [name, self.ints([-1 if size is None else size for size in sizes])])
+        return self.emit("Transpose", [name], perm=[given.index(axis) for axis in order])
 
     def any_order(self, value: Value) -> tuple[str, Order]:
         """A value as it stands in the file first."""
