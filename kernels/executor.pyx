@@ -36,8 +36,10 @@ cdef extern from "loop.h" nogil:
         gf_worker *workers
         int threads, code
         int64_t row, value
+        int64_t *times
     int GF_DONE, GF_PYTHON, GF_FAILED, GF_PAUSED
     int gf_loop(gf_program *) noexcept
+    int64_t gf_now() noexcept
     void *gf_memory(size_t) noexcept
     void gf_memory_free(void *) noexcept
 
@@ -167,6 +169,21 @@ cdef class Context:
     def bound_arrays(self):
         return self.bound
 
+    def timed(self, list arrays, python_step, int64_t[::1] times):
+        """Run all steps as `run` does, and note when each ended.
+
+        Args:
+            times: one place more than there are steps: nanoseconds of a clock at the start, then after each step.
+        """
+        if times.shape[0] != self.run_state.count + 1:
+            raise ValueError("A timed run needs one place more than there are steps.")
+        self.run_state.times = &times[1] if self.run_state.count else NULL
+        times[0] = gf_now()
+        try:
+            return self.run(arrays, python_step)
+        finally:
+            self.run_state.times = NULL
+
     def run(self, list arrays, python_step):
         """Run all steps.
 
@@ -195,6 +212,8 @@ cdef class Context:
                 return self.run_state.at, self.run_state.code, self.run_state.row, self.run_state.value
             if result == GF_PYTHON:
                 python_step(self.run_state.at)
+                if self.run_state.times != NULL:
+                    self.run_state.times[self.run_state.at] = gf_now()
                 self.run_state.at += 1
             else:
                 PyErr_CheckSignals()

@@ -32,6 +32,11 @@ for _row in KERNELS:
     _BY_OP.setdefault(_row.op, []).append(_row)
 
 
+def rows_of(op: str) -> tuple[KernelDef, ...]:
+    """The kernels of an op, in the order in which they are asked."""
+    return tuple(_BY_OP.get(op, ()))
+
+
 def epilogues(op: str) -> frozenset[str]:
     """What the kernels of an op can do behind it."""
     rows = _BY_OP.get(op, [])

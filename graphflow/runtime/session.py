@@ -192,23 +192,40 @@ class Session:
 
     def _run(self, arrays: list[Array], out: Sequence[Array] | None) -> list[Array]:
         plan = self.plan([array.shape for array in arrays])
-        context = self._take_context(plan)
         results = _checked_out(out, plan, self.output_names, arrays)
-        results += [np.empty(spec.shape, spec.dtype) for spec in plan.results[len(results) :]]  # type: ignore[arg-type]
-        bases = [*arrays, *(state.value for state in plan.states), *results]
-        views = _Views(plan, context, bases, self._bindings)
-        failed = context.run(bases, views.run_node)
-        if failed is not None:
-            raise _failure(plan, *failed)
-        for index, value in plan.copies:
-            np.copyto(results[index], views.array(value))
-        self._give_back(plan, context)
+        self._execute(plan, arrays, results)
         if out is None and not (self._stateful or plan.python_nodes or plan.copies or knob("debug") >= 4):
             self._remember(plan, arrays, results)
         outputs = results[: len(self.graph.outputs)]
         for (variable, _), successor in zip(self.graph.updates, results[len(outputs) :], strict=True):
             variable.adopt(successor)
         return outputs
+
+    def _execute(self, plan: Plan, arrays: list[Array], results: list[Array], times: Array | None = None) -> None:
+        """Run a plan; what `results` does not hold yet is made."""
+        context = self._take_context(plan)
+        results += [np.empty(spec.shape, spec.dtype) for spec in plan.results[len(results) :]]  # type: ignore[arg-type]
+        bases = [*arrays, *(state.value for state in plan.states), *results]
+        views = _Views(plan, context, bases, self._bindings)
+        run_node = views.run_node
+        failed = context.run(bases, run_node) if times is None else context.timed(bases, run_node, times)
+        if failed is not None:
+            raise _failure(plan, *failed)
+        for index, value in plan.copies:
+            np.copyto(results[index], views.array(value))
+        self._give_back(plan, context)
+
+    def timed(self, inputs: Sequence[Any] | Mapping[str, Any]) -> tuple[Plan, Array]:
+        """Run once and note when each step ends; the states of a stateful model stay as they are.
+
+        Returns:
+            The plan, and nanoseconds of a clock: at the start, then after each of the program's steps.
+        """
+        arrays = self._feed(inputs)
+        plan = self.plan([array.shape for array in arrays])
+        times = np.zeros(len(plan.program.steps) + 1, np.int64)
+        self._execute(plan, arrays, [], times)
+        return plan, times
 
     def _remember(self, plan: Plan, arrays: list[Array], results: list[Array]) -> None:
         """Let the next run of the same kind take the short way."""
