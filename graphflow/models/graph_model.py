@@ -315,8 +315,10 @@ def _fed(given: Any, one: ValueSpec) -> Any:
 
 
 def _given_out(result: Any) -> Any:
-    if result is None or isinstance(result, (list, tuple)):
-        return result
+    if isinstance(result, (list, tuple)):
+        return [_given_out(one) for one in result]
+    if result is None:
+        return None
     return np.asarray(result.value if isinstance(result, Variable) else result)
 
 

@@ -129,7 +129,7 @@ def run_case(case: Any) -> Outcome:
             outputs = model.run(inputs)
             sessions = list(model._sessions.values())
             mode = "graph" if sessions and sessions[-1] is not None else "arrays"
-            Runner.assert_similar_outputs(expected, outputs, case.rtol, case.atol)
+            Runner.assert_similar_outputs(flat(expected), flat(outputs), case.rtol, case.atol)
     except UnsupportedError as error:
         return Outcome(case.name, case.kind, "refused", reason_of(str(error)), mode, str(error))
     except AssertionError as error:
@@ -137,6 +137,14 @@ def run_case(case: Any) -> Outcome:
     except Exception as error:
         return Outcome(case.name, case.kind, "ERROR", type(error).__name__, mode, traceback.format_exc())
     return Outcome(case.name, case.kind, "pass", mode=mode)
+
+
+def flat(values: list[Any]) -> list[Any]:
+    """Values with the elements of sequences in their place, behind how many there are."""
+    found: list[Any] = []
+    for value in values:
+        found += [np.asarray(len(value)), *flat(value)] if isinstance(value, list) else [value]
+    return found
 
 
 REASONS: tuple[tuple[str, str], ...] = (

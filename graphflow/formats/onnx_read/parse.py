@@ -206,6 +206,8 @@ class Parser:
         if kind == "GRAPH":
             inner = _Context(context.versions, context.names, context.path, context.attrs, context.depth + 1)
             return self._graph(proto.g, inner)
+        if kind == "TYPE_PROTO":
+            return str(proto.tp.WhichOneof("value"))
         raise UnsupportedError(f"{self._path}: attribute {shown(proto.name)} of type {kind} is not supported.")
 
     def _text(self, data: bytes) -> str:

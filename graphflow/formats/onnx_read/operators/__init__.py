@@ -5,5 +5,6 @@ from graphflow.formats.onnx_read.operators import (  # noqa: F401
     elementwise,
     matrix,
     reduction,
+    sequence,
     structure,
 )
