@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from pathlib import Path
+from contextlib import nullcontext
 from typing import Any
 
 from graphflow.errors import ModelFormatError, UnsupportedError
+from graphflow.formats.identify import FileKind, identify
 from graphflow.formats.limits import DEFAULT_LIMITS, Limits
 
 __all__ = ["DEFAULT_LIMITS", "FORMATS", "Limits", "load_model"]
@@ -35,12 +36,19 @@ def _onnx(path: str, custom_objects: Mapping[str, Any] | None, compile: bool, li
     return read_model(path, custom_objects, compile, limits)
 
 
-FORMATS: tuple[tuple[str, bytes | str, Reader], ...] = (
-    ("Keras 3 (.keras)", b"PK\x03\x04", _keras_v3),
-    ("Keras in HDF5 (.h5, .hdf5)", b"\x89HDF\r\n\x1a\n", _keras_h5),
-    ("ONNX (.onnx)", ".onnx", _onnx),
-)
-"""Every readable format: its name, the bytes it begins with or else how its file's name ends, its reader."""
+FORMATS: dict[FileKind, tuple[str, Reader]] = {
+    "keras": ("Keras 3 (.keras)", _keras_v3),
+    "hdf5": ("Keras in HDF5 (.h5, .hdf5)", _keras_h5),
+    "onnx": ("ONNX (.onnx)", _onnx),
+}
+"""Every format that holds whole models, by the kind that `identify` tells: its name and its reader."""
+
+ELSEWHERE: dict[FileKind, str] = {
+    "json": "holds a configuration or an index of weights, and no model. model_from_json makes a model of a configuration, "
+    "model.load_weights(path) takes weights",
+    "safetensors": "holds weights alone. Build the model and call its load_weights(path)",
+}
+"""Kinds of files that hold less than a model, and what to do with them."""
 
 
 def load_model(
@@ -50,19 +58,23 @@ def load_model(
     safe_mode: bool = True,
     *,
     limits: Limits = DEFAULT_LIMITS,
+    untrusted: bool = False,
 ) -> Any:
     """Open a model file. Nothing that is in the file is ever run.
 
     Args:
-        path: a `.keras` file.
+        path: a `.keras` file of Keras 3 or tf.keras, an `.h5` or `.hdf5` file of any Keras, or an `.onnx` file.
         custom_objects: the classes and functions that the file names, by name. A Lambda layer whose function was saved
             as bytecode takes its function by the layer's name.
         compile: whether to keep the compile arguments that the file holds, in `model.compiled_with`.
         safe_mode: accepted for Keras' sake. There is no unsafe mode.
         limits: budgets for sizes; see `graphflow.formats.Limits`.
+        untrusted: let no library that files can crash read the file in this process. What Keras writes needs none;
+            where HDF5's library is needed, for compressed weights, it runs in a process of its own with limits on
+            memory and time, and a crash of it is a `ModelFormatError`. See docs/safety.md.
 
     Returns:
-        A `Model` or `Sequential`.
+        A `Model` or `Sequential`; of an `.onnx` file a `GraphModel`.
 
     Raises:
         OSError: the file is missing or not readable.
@@ -76,17 +88,13 @@ def load_model(
         (None, 10)
     """
     name = os.fspath(path)
-    if Path(name).is_dir():
-        if (Path(name) / "saved_model.pb").exists():
-            raise UnsupportedError(
-                f"{name}: TensorFlow SavedModel directories are not read, since they hold a program. Load it in "
-                "TensorFlow and save it as .keras."
-            )
-        raise ModelFormatError(f"{name}: expected a model file, received a directory.")
-    with Path(name).open("rb") as file:
-        start = file.read(8)
-    for _, mark, read in FORMATS:
-        if start.startswith(mark) if isinstance(mark, bytes) else name.endswith(mark):
-            return read(name, custom_objects, compile, limits)
-    known = ", ".join(label for label, _, _ in FORMATS)
-    raise ModelFormatError(f"{name}: not a model file of a known format ({known}): it begins with {start!r}.")
+    kind = identify(name)
+    if kind in ELSEWHERE:
+        raise ModelFormatError(f"{name}: this file {ELSEWHERE[kind]}.")
+    if untrusted and kind == "onnx":
+        raise UnsupportedError(f"{name}: ONNX files are parsed by the package onnx; untrusted=True is for Keras files.")
+    from graphflow.formats.hdf5 import in_child
+
+    _, read = FORMATS[kind]
+    with in_child() if untrusted else nullcontext():
+        return read(name, custom_objects, compile, limits)

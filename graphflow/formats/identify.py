@@ -58,6 +58,6 @@ def identify(path: str | os.PathLike[str]) -> FileKind:
     if start[8:9] == b"{" and start[5:8] == bytes(3):
         return "safetensors"
     raise ModelFormatError(
-        f"{name}: not a file of a known kind (.keras, .h5, .weights.json, .json, .safetensors, .onnx): "
+        f"{name}: not a model file of a known format (.keras, .h5, .weights.json, .json, .safetensors, .onnx): "
         f"it begins with {start[:8]!r}."
     )
