@@ -33,6 +33,7 @@ from graphflow.kernels.layout import (
 from graphflow.kernels.products import (
     EPILOGUES,
     FLOPS_PER_NS,
+    STRIDED,
     column_block,
     epilogue_fields,
     refuse_weights,
@@ -293,7 +294,7 @@ def _lay_local(call: Call) -> Layout:
 
 ROWS = (
     KernelDef("depthwise_nhwc_f32", "conv", "fma taps", _refuse_depthwise, _lay_depthwise, EPILOGUES),
-    KernelDef("conv_nhwc_f32", "conv", "fma k", refuse_weights, _lay_conv, EPILOGUES),
+    KernelDef("conv_nhwc_f32", "conv", "fma k", refuse_weights, _lay_conv, EPILOGUES, STRIDED),
     KernelDef(
         "conv_transpose_nhwc_f32",
         "conv_transpose",
@@ -301,6 +302,7 @@ ROWS = (
         refuse_weights,
         _lay_conv_transpose,
         EPILOGUES,
+        STRIDED,
     ),
     KernelDef(
         "locally_connected_f32",

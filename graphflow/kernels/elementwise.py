@@ -314,22 +314,25 @@ def _lay_transpose(call: Call) -> Layout:
     return Layout([Step("transpose", fields, _count(sizes[:4]), 2 * _count(x.shape) * size / 10)])
 
 
+FIRST = frozenset((0,))
+"""The operand that may have gaps."""
+
 ROWS = (
     *(KernelDef(f"{name}_f32", name, "element", not_float32, _lay_unary(name)) for name in NAMES),
     *(
         KernelDef(f"{name}_f32", name, "element", _refuse_binary, _lay_binary(kind), ACTIVATION)
         for kind, name in enumerate(BINARIES)
     ),
-    KernelDef("batch_norm_f32", "batch_norm", "element", _statistics, _lay_batch_norm, ACTIVATION),
-    KernelDef("max_pool_nhwc_f32", "max_pool", "window", not_float32, _lay_pool(0)),
-    KernelDef("average_pool_nhwc_f32", "average_pool", "window", not_float32, _lay_pool(1)),
+    KernelDef("batch_norm_f32", "batch_norm", "element", _statistics, _lay_batch_norm, ACTIVATION, FIRST),
+    KernelDef("max_pool_nhwc_f32", "max_pool", "window", not_float32, _lay_pool(0), strided=FIRST),
+    KernelDef("average_pool_nhwc_f32", "average_pool", "window", not_float32, _lay_pool(1), strided=FIRST),
     *(
         KernelDef(f"{name}_f32", name, "middle", _refuse_reduce, _lay_reduce(kind))
         for kind, name in enumerate(REDUCTIONS)
     ),
     KernelDef("softmax_f32", "softmax", "row", _refuse_softmax, _lay_softmax),
     KernelDef("embedding_f32", "embedding", "copy", _refuse_embedding, _lay_embedding),
-    KernelDef("concatenate", "concatenate", "copy", _refuse_never, _lay_concatenate),
+    KernelDef("concatenate", "concatenate", "copy", _refuse_never, _lay_concatenate, strided=frozenset()),
     KernelDef("split", "split", "copy", _refuse_never, _lay_split),
     KernelDef("transpose", "transpose", "copy", _refuse_transpose, _lay_transpose),
 )

@@ -106,6 +106,8 @@ class KernelDef:
         refuses: from a call to the reason why not, or None.
         lay: from a call to its layout.
         epilogues: what may be fused behind it: "bias", "residual", "activation".
+        strided: the inputs whose rows (along the last axis) may have gaps between them, as then its output's may; None
+            where nothing may.
     """
 
     name: str
@@ -114,6 +116,7 @@ class KernelDef:
     refuses: Callable[[Call], str | None]
     lay: Callable[[Call], Layout]
     epilogues: frozenset[str] = frozenset()
+    strided: frozenset[int] | None = None
 
 
 def not_float32(call: Call, *integer_inputs: int) -> str | None:

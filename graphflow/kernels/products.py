@@ -23,6 +23,8 @@ from graphflow.kernels.layout import (
 from graphflow.ops.activation import LINEAR
 
 EPILOGUES = frozenset(("bias", "residual", "activation"))
+STRIDED = frozenset((0, 3))
+"""The operands of a product with an epilogue that may have gaps: the input and the residual."""
 
 FLOPS_PER_NS = {"avx512": 150.0, "avx2": 80.0, "base": 20.0}
 """A guess of what the GEMM reaches on one thread, to decide whether threads should share a step."""
@@ -123,4 +125,4 @@ def spatial_fields(name: str, values: Any, fill: int = 1) -> dict[str, int]:
     return {f"{name}_{axis}": size for axis, size in zip("dhw", _three(values, fill), strict=True)}
 
 
-ROWS = (KernelDef("gemm_f32", "dense", "fma k", refuse_weights, _lay_dense, EPILOGUES),)
+ROWS = (KernelDef("gemm_f32", "dense", "fma k", refuse_weights, _lay_dense, EPILOGUES, STRIDED),)

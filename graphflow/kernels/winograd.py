@@ -24,7 +24,7 @@ import numpy as np
 
 from graphflow.kernels.isa import Isa
 from graphflow.kernels.layout import Array, Call, KernelDef, Layout, Pack, Ref, Step, operand, pack_panels, result
-from graphflow.kernels.products import EPILOGUES, FLOPS_PER_NS, epilogue_fields, refuse_weights
+from graphflow.kernels.products import EPILOGUES, FLOPS_PER_NS, STRIDED, epilogue_fields, refuse_weights
 from graphflow.ops.conv import conv_padding
 
 POINTS = {4: (0.0, 0.75, -0.75, 1.5, -1.5), 2: (0.0, 1.0, -1.0)}
@@ -204,7 +204,13 @@ def _lay(tile: int) -> Callable[[Call], Layout]:
 
 ROWS = tuple(
     KernelDef(
-        f"winograd{tile}x{tile}_nhwc_f32", "conv", f"winograd {tile}x{tile} fma c", _refuse(tile), _lay(tile), EPILOGUES
+        f"winograd{tile}x{tile}_nhwc_f32",
+        "conv",
+        f"winograd {tile}x{tile} fma c",
+        _refuse(tile),
+        _lay(tile),
+        EPILOGUES,
+        STRIDED,
     )
     for tile in (4, 2)
 )

@@ -29,6 +29,7 @@ from graphflow.runtime.scan import BodyPlan
 from graphflow.runtime.schedule import Schedule
 from graphflow.runtime.shapes import Concrete
 from graphflow.runtime.storage import Storage, StorageMap, nbytes
+from graphflow.runtime.windows import Window, find_windows, in_windows
 from graphflow.spec import Shape, TensorSpec
 from graphflow.variable import Variable
 
@@ -38,17 +39,24 @@ Array = np.ndarray[Any, Any]
 class PlannedNode:
     """One node of a plan: what computes it, and where its tensors are."""
 
-    __slots__ = ("body", "first_step", "kernel", "layout", "node", "reason", "scaling", "work")
+    __slots__ = ("body", "call", "first_step", "kernel", "layout", "node", "reason", "scaling", "windows", "work")
 
-    def __init__(self, node: Node, kernel: KernelDef | None, layout: Layout | None, reason: str) -> None:
+    def __init__(self, node: Node, kernel: KernelDef | None, call: Call | None, reason: str) -> None:
         self.node = node
         self.kernel = kernel
-        self.layout = layout
+        self.call = call
+        self.layout: Layout | None = None
         self.reason = reason
+        self.windows: dict[Value, Window] = {}
         self.work: list[Storage] = []
         self.first_step = 0
         self.body: Any = None
         self.scaling: NodeScaling | None = None
+
+    def lay(self, call: Call) -> Layout:
+        """The kernel's layout of a call, its operands where they lie."""
+        assert self.kernel is not None
+        return in_windows(self.kernel.lay(call), self.node, self.windows)
 
 
 class Plan:
@@ -169,7 +177,7 @@ class _Planner:
 
     def choose_kernels(self) -> None:
         for node in self.order:
-            kernel, reason = None, "references only"
+            kernel, call, reason = None, None, "references only"
             if node.op.name in VIEWS:
                 reason = "view"
             elif self.isa is not None:
@@ -183,15 +191,22 @@ class _Planner:
                     self.precision,
                 )
                 kernel, reason = choose(node.op.name, call)
-            planned = PlannedNode(node, kernel, None, reason)
-            if kernel is not None:
-                scaling = self.plan.scaling
-                planned.layout = kernel.lay(call) if scaling is None else scaling.lay(planned, call)
+            planned = PlannedNode(node, kernel, call, reason)
             if "body" in node.attrs and self.isa is not None:
                 given = [self._spec(value) for value in node.inputs if value is not None]
                 planned.body = BodyPlan(node, given, self.bindings, self.isa, self.threads, self.precision)
                 self.plan.scaling = None
             self.plan.nodes.append(planned)
+        windows = find_windows(self.plan.nodes, self.plan.specs, self.graph.results())
+        for planned in self.plan.nodes:
+            if planned.kernel is not None and planned.call is not None:
+                planned.windows = windows
+                scaling = self.plan.scaling
+                planned.layout = planned.lay(planned.call) if scaling is None else scaling.lay(planned, planned.call)
+        self._windows = windows
+        self._parts: dict[Value, list[Value]] = {}
+        for part, window in windows.items():
+            self._parts.setdefault(window.root, [window.root]).append(part)
 
     # 3
 
@@ -244,6 +259,9 @@ class _Planner:
 
     def _give_output(self, planned: PlannedNode, value: Value, step: int, users: dict[Value, int]) -> None:
         storage = self.plan.storage
+        if value in self._parts or value in self._windows:
+            self._give_root(self._windows[value].root if value in self._windows else value, value, step, users)
+            return
         size = nbytes(self._spec(value))
         for index in planned.layout.in_place if planned.layout is not None else ():
             source = planned.node.inputs[index]
@@ -257,6 +275,15 @@ class _Planner:
                 return
         held = storage.fresh(value, size, step)
         self._shared.setdefault(id(held), []).append(value)
+        storage.touch(value, users.get(value, step))
+
+    def _give_root(self, root: Value, value: Value, step: int, users: dict[Value, int]) -> None:
+        """Let a value lie where the whole lies that it is part of, or is."""
+        storage = self.plan.storage
+        if root not in storage.of:
+            storage.fresh(root, nbytes(self._spec(root)), step)
+            self._shared[id(storage.of[root])] = self._parts[root]
+        storage.share(value, root)
         storage.touch(value, users.get(value, step))
 
     @property

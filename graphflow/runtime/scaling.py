@@ -90,8 +90,7 @@ class Scaling:
 
     def lay(self, planned: PlannedNode, call: Call) -> Layout:
         """A kernel's layout of a call, remembered as it scales."""
-        node, kernel = planned.node, planned.kernel
-        assert kernel is not None
+        node = planned.node
         inputs = [
             None if spec is None else self._sized(spec, value)
             for spec, value in zip(call.inputs, node.inputs, strict=True)
@@ -99,12 +98,12 @@ class Scaling:
         outputs = [self._sized(spec, value) for spec, value in zip(call.outputs, node.outputs, strict=True)]
         self.trace.begin()
         try:
-            traced = kernel.lay(call._replace(inputs=tuple(inputs), outputs=tuple(outputs)))
+            traced = planned.lay(call._replace(inputs=tuple(inputs), outputs=tuple(outputs)))
         except (TypeError, ZeroDivisionError):
             self.trace.lost = True
         if self.trace.lost or any(_offset_varies(step) for step in traced.steps):
             planned.scaling = NodeScaling(call, None, [])
-            return kernel.lay(call)
+            return planned.lay(call)
         planned.scaling = NodeScaling(call, traced, self.trace.guards)
         steps = [_resolved(step) for step in traced.steps]
         return Layout(steps, traced.packs, [plain(size) for size in traced.work], traced.in_place)
@@ -200,7 +199,7 @@ class Rescaled:
         """Lay out a node for this batch; whether the result fits the plan's places."""
         from graphflow.kernels._leaf import FIELDS
 
-        assert planned.kernel is not None and planned.layout is not None
+        assert planned.layout is not None
         node, call = planned.node, own.call
         spec = self._scaling.spec
         inputs = tuple(
@@ -208,7 +207,7 @@ class Rescaled:
             for given, value in zip(call.inputs, node.inputs, strict=True)
         )
         outputs = tuple(spec(value, made, self._batch) for made, value in zip(call.outputs, node.outputs, strict=True))
-        layout, before = planned.kernel.lay(call._replace(inputs=inputs, outputs=outputs)), planned.layout
+        layout, before = planned.lay(call._replace(inputs=inputs, outputs=outputs)), planned.layout
         same = len(layout.steps) == len(before.steps) and all(
             step.leaf == old.leaf and bool(step.items) == bool(old.items) and _pointers(step) == _pointers(old)
             for step, old in zip(layout.steps, before.steps, strict=True)
