@@ -1,18 +1,30 @@
 """Looking at models: what they are made of and what they cost, as data that prints itself."""
 
+from graphflow.inspect.explain import Explanation, explain
 from graphflow.inspect.flops import Flops, flops
 from graphflow.inspect.graphs import from_networkx, graph_data, to_networkx
+from graphflow.inspect.memory import Memory, memory
+from graphflow.inspect.profile import Profile, profile
+from graphflow.inspect.roofline import Roofline, roofline
 from graphflow.inspect.summary import format_summary, print_summary
 from graphflow.inspect.text import encodable, escaped
 
 __all__ = [
+    "Explanation",
     "Flops",
+    "Memory",
+    "Profile",
+    "Roofline",
     "encodable",
     "escaped",
+    "explain",
     "flops",
     "format_summary",
     "from_networkx",
     "graph_data",
+    "memory",
     "print_summary",
+    "profile",
+    "roofline",
     "to_networkx",
 ]

@@ -90,6 +90,7 @@ ACTIVATIONS: dict[str, int] = {
 
 EPILOGUE = "y * (bias + residual + activation)"
 MOVED = Cost()
+TAKEN = Cost(reads="y")
 VIEW = Cost(moves=False)
 EACH = Cost(others="y * (1 + activation)")
 REDUCED = Cost(others="x - y")
@@ -98,14 +99,20 @@ COSTS: dict[str, Cost] = {
     **{name: Cost(others=f"{count} * y") for name, count in ACTIVATIONS.items()},
     **dict.fromkeys(("add", "subtract", "multiply", "divide", "maximum", "minimum", "floor_divide", "mod"), EACH),
     **dict.fromkeys(("power", "sin", "cos", "log1p", "expm1", "floor", "ceil", "round", "sign"), EACH),
+    **dict.fromkeys(("tan", "arcsin", "arccos", "arctan", "sinh", "cosh", "arcsinh", "arccosh", "arctanh"), EACH),
+    **dict.fromkeys(("fmod", "truncated_divide", "isnan", "isinf"), EACH),
+    **dict.fromkeys(("bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not", "left_shift", "right_shift"), MOVED),
+    **dict.fromkeys(("pad_from_inside", "reverse_sequence"), MOVED),
+    **dict.fromkeys(("getitem", "gather_axis", "gather_elements", "gather_nd", "triangle", "bitcast"), TAKEN),
     **dict.fromkeys(("equal", "not_equal", "less", "less_equal", "greater", "greater_equal"), EACH),
     **dict.fromkeys(("logical_and", "logical_or", "logical_not", "cast", "where", "any", "all"), MOVED),
     **dict.fromkeys(("transpose", "concatenate", "pad", "broadcast_to", "tile", "repeat", "flip", "split"), MOVED),
     **dict.fromkeys(("reshape", "reshape_to", "flatten", "expand_dims", "squeeze"), VIEW),
     "shape": VIEW,
+    "scatter_elements": Cost(others="combined"),
+    "scatter_nd": Cost(others="combined"),
     "full_like": Cost(reads="0"),
     "band": Cost(reads="0"),
-    "getitem": Cost(reads="y"),
     "embedding": Cost(),
     "one_hot": Cost(),
     "conv": Cost("y * taps", EPILOGUE),
@@ -147,6 +154,13 @@ COSTS: dict[str, Cost] = {
     "scan": Cost("steps * body_macs", "steps * (body_flops - 2 * body_macs)"),
 }
 """Op to its formulas."""
+
+UNCOUNTED: dict[str, str] = {
+    "opaque": "a Python function",
+    "determinant": "its steps depend on the data",
+    "top_k": "its comparisons depend on the data",
+}
+"""Op to the reason why there is no formula for it."""
 
 
 def _count(spec: TensorSpec | None) -> int:
@@ -214,6 +228,10 @@ def _between(one: _Look) -> int:
     return total if one.attrs["mode"] == "bilinear" else 0
 
 
+def _combined(one: _Look) -> int:
+    return 0 if one.attrs.get("reduction", "none") == "none" else _count(one.inputs[2])
+
+
 def _steps(one: _Look) -> int:
     return int(one.shape(0)[1]) if "body" in one.attrs else math.prod(one.shape(0)[:2])
 
@@ -240,6 +258,7 @@ QUANTITIES: dict[str, tuple[str, Callable[[_Look], int]]] = {
     "activation": ("FLOPs of the activation that is fused into the op", _activation("activation")),
     "gate": ("FLOPs of the gates' activation", _activation("gate")),
     "inner": ("FLOPs of the activation", _activation("activation")),
+    "combined": ("elements that are combined with those they meet", _combined),
     "body_macs": ("multiply-adds of one step", lambda one: _body(one)[0]),
     "body_flops": ("FLOPs of one step", lambda one: _body(one)[1]),
 }
@@ -312,7 +331,7 @@ def count(node: Node, specs: Specs, stage: Mapping[Value, str]) -> Counted:
     cost = COSTS.get(node.op.name)
     moved = _bytes(look, cost, stage)
     if cost is None:
-        why = "a Python function" if node.op.effect == "opaque" else "no formula for this op"
+        why = UNCOUNTED.get(node.op.name, "no formula for this op")
         return Counted(None, None, f"unknown: {why}", {}, *moved)
     floats = any(spec is not None and spec.is_float for spec in (*look.inputs, *look.outputs))
     if not floats:

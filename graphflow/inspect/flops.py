@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from graphflow.inspect.costs import count
 from graphflow.inspect.data import Report
-from graphflow.inspect.subject import concrete_shapes, graph_of, layer_name, name_of, running, session_of
+from graphflow.inspect.subject import Subject, layer_name, running
 from graphflow.inspect.table import sized, table
 from graphflow.ir.graph import Graph, Node
 from graphflow.variable import Variable
@@ -180,18 +180,17 @@ def flops(model: Any, input_shapes: Any = None, tuned: bool = False) -> Flops:
         >>> cost.macs, cost.ops[0].formula
         (194400, '2 * (y * taps) + y * (bias + residual + activation)')
     """
-    portable = graph_of(model)
-    graph = session_of(model).graph if tuned else portable
-    shapes = concrete_shapes(graph, input_shapes)
-    found = running(graph, shapes)
+    subject = Subject(model, input_shapes)
+    graph = subject.session.graph if tuned else subject.graph
+    found = running(graph, subject.shapes)
     places = {node: index for index, node in enumerate(graph.ordered())}
     rows = []
     for node in found.nodes:
         cost = count(node, found.specs, found.stage)
         made = tuple(found.specs[value].shape for value in node.outputs)
         rows.append(OpCost(places[node], node.op.name, layer_name(node), *cost, made))
-    named: Any = {value.name: shape for value, shape in zip(graph.inputs, shapes, strict=True)}
-    return Flops(name_of(model), named, tuned, parameters(model, graph), tuple(rows), _layers(graph, rows))
+    params = parameters(model, graph)
+    return Flops(subject.name, subject.named_shapes, tuned, params, tuple(rows), _layers(graph, rows))
 
 
 def _layers(graph: Graph, rows: Sequence[OpCost]) -> tuple[LayerCost, ...]:

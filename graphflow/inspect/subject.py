@@ -14,7 +14,10 @@ from graphflow.errors import ArgumentError, ArgumentTypeError, ShapeError, neare
 from graphflow.ir.data import from_data
 from graphflow.ir.graph import Graph, Node, Value
 from graphflow.ir.stage import stages
+from graphflow.models import Model
+from graphflow.models.graph_model import GraphModel
 from graphflow.ops.array import VIEWS
+from graphflow.runtime.feed import check_names
 from graphflow.runtime.session import Session
 from graphflow.runtime.shapes import Concrete
 from graphflow.spec import Shape, TensorSpec, format_shape
@@ -22,8 +25,81 @@ from graphflow.spec import Shape, TensorSpec, format_shape
 Array = np.ndarray[Any, Any]
 
 
+class Subject:
+    """A model for certain input shapes.
+
+    Attributes:
+        model, name: what was given, and what reports call it.
+        graph: its portable graph, before any pass.
+        shapes: of its inputs, without None.
+    """
+
+    def __init__(self, model: Any, input_shapes: Any = None) -> None:
+        """Take a model, session or graph apart.
+
+        Args:
+            input_shapes: None; a shape, for one input; shapes in the order of the inputs; or shapes by input name,
+                those left out being as described. A batch of unknown size is 1.
+
+        Raises:
+            ArgumentTypeError: something else than a model.
+            ArgumentError: an unknown name, another number of shapes, or an axis whose size is nowhere said.
+            ShapeError: a shape that does not fit the input.
+        """
+        self.model = model
+        self._session: Session | None = None
+        if isinstance(model, GraphModel):
+            self.shapes = _shapes([(one.name, one.shape) for one in model.inputs], input_shapes)
+            self._session = model.session(self.shapes)  # type: ignore[arg-type]
+            self.graph = from_data(self._session._portable)
+        else:
+            self.graph = graph_of(model)
+            self.shapes = concrete_shapes(self.graph, input_shapes)
+        self.name = name_of(model)
+
+    @property
+    def session(self) -> Session:
+        """The runnable form: the model's own."""
+        if self._session is None:
+            self._session = session_of(self.model)
+        return self._session
+
+    @property
+    def named_shapes(self) -> dict[str, Any]:
+        """The shapes by input name."""
+        return {value.name: shape for value, shape in zip(self.graph.inputs, self.shapes, strict=True)}
+
+    def arrays(self, inputs: Any = None, seed: int = 0) -> list[Array]:
+        """The inputs as the session takes them; made up where none are given."""
+        if inputs is None:
+            return made_up(self.graph, self.shapes, seed)
+        flat = getattr(self.model, "_flat", None)
+        given = flat(inputs) if flat is not None else [inputs] if hasattr(inputs, "shape") else inputs
+        return self.session._feed(given)
+
+
+def subject_for(model: Any, inputs: Any = None, input_shapes: Any = None) -> Subject:
+    """A model for the shapes of the inputs that are given, else for `input_shapes`."""
+    if inputs is None:
+        return Subject(model, input_shapes)
+    names = input_names(model)
+    if isinstance(inputs, Mapping):
+        check_names(inputs, names)
+        given = [inputs[name] for name in names]
+    else:
+        given = list(inputs) if isinstance(inputs, (list, tuple)) else [inputs]
+    if len(given) != len(names):
+        raise ArgumentError(f"The model has {len(names)} inputs ({', '.join(names)}), received {len(given)}.")
+    return Subject(model, [np.shape(one) for one in given])
+
+
+def input_names(model: Any) -> list[str]:
+    """The names of a model's inputs."""
+    return [value.name for value in model.inputs] if isinstance(model, Graph) else list(model.input_names)
+
+
 def graph_of(model: Any) -> Graph:
-    """The portable graph of a model, session or graph: before any pass.
+    """The portable graph of a model, session or graph, with open sizes as they are described.
 
     Raises:
         ArgumentTypeError: something else.
@@ -32,25 +108,16 @@ def graph_of(model: Any) -> Graph:
         return model
     if isinstance(model, Session):
         return from_data(model._portable)
-    if hasattr(model, "graph") and hasattr(model, "session"):
-        found: Graph = model.graph()
-        return found
+    if isinstance(model, (Model, GraphModel)):
+        return model.graph()
     raise ArgumentTypeError(f"Expected a model, a Session or a Graph, received {type(model).__name__}.")
 
 
 def session_of(model: Any) -> Session:
-    """The runnable form of a model, session or graph.
-
-    Raises:
-        ArgumentTypeError: something else.
-    """
+    """The runnable form of a model, session or graph: a model's own."""
     if isinstance(model, Session):
         return model
-    if isinstance(model, Graph):
-        return Session(model)
-    graph_of(model)
-    found: Session = model.session()
-    return found
+    return Session(model) if isinstance(model, Graph) else model.session()
 
 
 def name_of(model: Any) -> str:
@@ -59,17 +126,17 @@ def name_of(model: Any) -> str:
 
 
 def concrete_shapes(graph: Graph, given: Any = None) -> list[Shape]:
-    """A shape without None for each input of a graph.
+    """A shape without None for each input of a graph; see `Subject`."""
+    return _shapes([(value.name, value.spec.shape) for value in graph.inputs], given)
+
+
+def _shapes(described: Sequence[tuple[str, Shape | None]], given: Any = None) -> list[Shape]:
+    """A shape without None for each input.
 
     Args:
-        given: None; a shape, for one input; shapes in the order of the inputs; or shapes by input name, those left out
-            being as described. A batch of unknown size is 1.
-
-    Raises:
-        ArgumentError: an unknown name, another number of shapes, or an axis whose size is nowhere said.
-        ShapeError: a shape that does not fit the input.
+        described: the name and the shape of each input, None where even its rank is open.
     """
-    names = [value.name for value in graph.inputs]
+    names = [name for name, _ in described]
     if given is None:
         wanted: list[Any] = [None] * len(names)
     elif isinstance(given, Mapping):
@@ -83,40 +150,32 @@ def concrete_shapes(graph: Graph, given: Any = None) -> list[Shape]:
         wanted = list(given)
     if len(wanted) != len(names):
         raise ArgumentError(f"The model has {len(names)} inputs ({', '.join(names)}), received {len(wanted)} shapes.")
-    return [_concrete(value, shape) for value, shape in zip(graph.inputs, wanted, strict=True)]
+    return [_concrete(name, shape, wish) for (name, shape), wish in zip(described, wanted, strict=True)]
 
 
-def _concrete(value: Value, given: Any) -> Shape:
-    described = value.spec.shape
-    if given is not None and len(given) != len(described):
-        raise ShapeError(
-            f"Input {value.name!r} takes shape {format_shape(described)}, received {format_shape(tuple(given))}."
-        )
+def _concrete(name: str, described: Shape | None, given: Any) -> Shape:
+    if described is None and given is None:
+        raise ArgumentError(f"Input {name!r} says no shape of its own: {_hint(name)}")
+    wanted = tuple(described or given or ()) if described is None else described
+    wishes = (None,) * len(wanted) if given is None else tuple(given)
+    fits = len(wishes) == len(wanted) and all(
+        size is None or wish is None or int(wish) == size for size, wish in zip(wanted, wishes, strict=True)
+    )
+    if not fits:
+        raise ShapeError(f"Input {name!r} takes shape {format_shape(wanted)}, received {format_shape(wishes)}.")
     sizes: list[int] = []
-    for axis, (size, wish) in enumerate(zip(described, given or (None,) * len(described), strict=True)):
-        if size is not None and wish is not None and int(wish) != size:
-            raise ShapeError(
-                f"Input {value.name!r} takes shape {format_shape(described)}, received {format_shape(tuple(given))}."
-            )
+    for axis, (size, wish) in enumerate(zip(wanted, wishes, strict=True)):
         known = size if wish is None else int(wish)
         if known is None and axis:
             raise ArgumentError(
-                f"Axis {axis} of input {value.name!r}, of shape {format_shape(described)}, has no size of its own: "
-                f"give a shape for it, such as input_shapes={{{value.name!r}: ...}} or --shape {value.name}=...."
+                f"Axis {axis} of input {name!r}, of shape {format_shape(wanted)}, has no size of its own: {_hint(name)}"
             )
         sizes.append(1 if known is None else known)
     return tuple(sizes)
 
 
-def with_batch(graph: Graph, shapes: Any, batch: int | None) -> Any:
-    """Shapes by input name, in which a batch of unknown size is `batch`."""
-    if batch is None:
-        return shapes
-    named = dict(shapes or {})
-    for value in graph.inputs:
-        if value.spec.shape and value.spec.shape[0] is None and value.name not in named:
-            named[value.name] = (batch, *value.spec.shape[1:])
-    return named
+def _hint(name: str) -> str:
+    return f"give one, such as input_shapes={{{name!r}: ...}} or --shape {name}=...."
 
 
 class Running(NamedTuple):
