@@ -34,6 +34,14 @@ class Entry:
     outputs: list[str]
     attrs: dict[str, Any] = field(default_factory=dict)
 
+    def kinds(self) -> Iterator[str]:
+        """Its operator, and those inside its body."""
+        yield self.kind
+        for value in self.attrs.values():
+            if isinstance(value, Block):
+                for inner in value.entries:
+                    yield from inner.kinds()
+
     def taken(self) -> Iterator[str]:
         """Every name it takes, those inside its body too."""
         yield from self.inputs

@@ -72,10 +72,17 @@ def model_proto(
     opset: int,
     notes: Mapping[str, str],
 ) -> Any:
-    """A ModelProto, weights inside it."""
+    """A ModelProto, weights inside it.
+
+    Raises:
+        UnsupportedError: onnx is not installed, or is older than the opset.
+    """
     onnx = require_onnx()
     import graphflow
 
+    newest = int(onnx.defs.onnx_opset_version())
+    if opset > newest:
+        raise UnsupportedError(f"The onnx package that is installed knows opsets up to {newest}, received {opset}.")
     weights = [onnx.numpy_helper.from_array(np.asarray(array, order="C"), key) for key, array in arrays.items()]
     graph = onnx.helper.make_graph(nodes(entries), name, inputs, outputs, weights)
     versions = [onnx.helper.make_opsetid("", opset)]

@@ -6,11 +6,13 @@ from graphflow.formats.onnx_write import (
     activation,
     control,
     elementwise,
+    indexing,
     movement,
     normalization,
     products,
     recurrent,
     reductions,
+    scalar,
     windows,
 )
 from graphflow.formats.onnx_write.writer import Converter
@@ -25,5 +27,7 @@ CONVERTERS: dict[str, Converter] = {
     **normalization.CONVERTERS,
     **recurrent.CONVERTERS,
     **control.CONVERTERS,
+    **indexing.CONVERTERS,
+    **scalar.CONVERTERS,
 }
 """Op name to the function that writes a node of it."""

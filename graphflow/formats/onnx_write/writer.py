@@ -265,8 +265,9 @@ class Writer:
         sizes = [value.spec.shape[axis] for axis in order]
         long = [axis for axis in given if value.spec.shape[axis] != 1]
         if long == [axis for axis in order if axis in long] and sizes.count(None) <= 1 and 0 not in sizes:
-            if sizes[0] is None and given[0] == order[0]:
-                sizes[0] = 0
+            maker = next((one for one in reversed(self.entries[-8:]) if one.outputs == [name]), None)
+            if maker is not None and maker.kind == "Reshape":
+                name = maker.inputs[0]
             return self.emit("Reshape", [name, self.ints([-1 if size is None else size for size in sizes])])
         return self.emit("Transpose", [name], perm=[given.index(axis) for axis in order])
 

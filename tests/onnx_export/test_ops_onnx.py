@@ -1,0 +1,93 @@
+"""Every op in every case of the tests: checked by onnx, and the reference's numbers out of ONNX Runtime."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from cases.ops import CASES
+from cases.problem import OpCase
+from onnx_export.runtime import ALLOWED, difference, runner
+from test_ops import computed, one_node
+
+from graphflow.errors import UnsupportedError
+from graphflow.formats.onnx_write import NEWEST_OPSET, OLDEST_OPSET, to_onnx
+
+pytestmark = pytest.mark.oracle
+
+REFUSED = {
+    "cast_narrow": "rounds to a type of fewer bits",
+    "opaque": "could not be traced",
+    "random_normal": "draws random numbers",
+    "random_uniform": "draws random numbers",
+}
+"""Ops that ONNX can not say, and what the message says."""
+
+NEEDS_NEWER = {
+    **dict.fromkeys(("bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor"), 18),
+    "bitcast": 26,
+    "pad_from_inside": 19,
+    "scatter_elements": 16,
+    "scatter_nd": 18,
+    "triangle": 14,
+}
+"""Ops of which some forms need a newer opset than the oldest."""
+
+STOPS_ON_NO_ROWS = ("cumprod", "gru", "locally_connected", "lstm", "rnn", "scan")
+"""Ops whose operators stop the process of ONNX Runtime 1.31 when they are given an array without elements."""
+
+LOSES_NAN = ("max", "max_pool", "min")
+"""Ops whose operators in ONNX Runtime do not carry NaN on in the way of NumPy; ONNX says nothing about it."""
+
+NO_FLOAT64 = (
+    *("average_pool", "conv", "conv_transpose", "elu", "erf", "gelu", "group_norm", "gru", "hard_sigmoid", "log1p"),
+    *("lstm", "rnn", "selu", "softplus", "softsign"),
+)
+"""Ops whose operators ONNX Runtime 1.31 computes in float32 alone, although ONNX has them in float64."""
+
+
+@pytest.mark.parametrize("opset", [OLDEST_OPSET, NEWEST_OPSET])
+@pytest.mark.parametrize("case", [case for case in CASES if case.op not in REFUSED], ids=lambda case: case.name)
+def test_an_op_of_the_cases(case: OpCase, opset: int) -> None:
+    import onnx
+
+    graph, moving = one_node(case)
+    try:
+        proto = to_onnx(graph, opset=opset)
+    except UnsupportedError as error:
+        needed = NEEDS_NEWER.get(case.op, 0)
+        assert opset < needed and f"needs opset {needed} or newer, received opset={opset}" in str(error), error
+        return
+    onnx.checker.check_model(proto, full_check=True)
+    arrays = case.arrays()
+    given = [arrays[index] for index in moving]
+    no_rows = case.op in NEEDS_NEWER = {
+    **dict.fromkeys(("bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor"), 18),
+    "bitcast": 26,
+    "pad_from_inside": 19,
+    "scatter_elements": 16,
+    "scatter_nd": 18,
+    "triangle": 14,
+}
+"""Ops of which some forms need a newer opset than the oldest."""
+
+STOPS_ON_NO_ROWS and any(one is not None and 0 in one.shape for one in case.inputs)
+    loses = case.op in LOSES_NAN and any(one is not None and one.kind == "special" for one in case.inputs)
+    doubles = case.op in NO_FLOAT64 and any(one is not None and one.dtype == "float64" for one in case.inputs)
+    if no_rows or loses:
+        return
+    try:
+        session = runner(proto)
+        found = session.run(None, {f"x{index}": array for index, array in zip(moving, given, strict=True)})
+    except Exception as error:
+        assert doubles and ("NOT_IMPLEMENTED" in str(error) or "does not support double" in str(error)), error
+        return
+    assert difference(found, computed(case)) <= ALLOWED
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.op in REFUSED], ids=lambda case: case.name)
+def test_what_onnx_can_not_say_is_refused(case: OpCase) -> None:
+    graph: Any
+    graph, _ = one_node(case)
+    with pytest.raises(UnsupportedError, match=f"node '{case.op}' can not be written as ONNX: .*{REFUSED[case.op]}"):
+        to_onnx(graph)
