@@ -4,7 +4,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 SOURCES := $(wildcard kernels/*) setup.py pyproject.toml
 
-.PHONY: demo test lint types docs parity parity-table real bench fuzz wheel check clean
+.PHONY: demo test lint types docs parity parity-table real bench fuzz wheel check clean onnx-tests
 
 $(BIN)/python:
 	$(PYTHON) -m venv .venv
@@ -48,6 +48,10 @@ parity-table: .venv/test .venv/oracle
 # files of public packages, fetched by name into .cache
 real: .venv/test .venv/oracle
 	$(BIN)/python -m pytest -m download
+
+# the backend tests that ship inside the onnx package, all of them; docs/onnx.md has the table
+onnx-tests: .venv/test .venv/oracle
+	$(BIN)/python -m tests.onnx.backend
 
 fuzz: .venv/test
 	$(BIN)/python -m pytest -m fuzz

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from graphflow.ops import elementwise as _elementwise
 from graphflow.ops import indexing as _indexing
+from graphflow.ops import narrow as _narrow
 from graphflow.ops import scalar as _scalar
 from graphflow.ops.activation import (
     absolute,
@@ -121,7 +122,7 @@ swish = silu
 gather = take = embedding
 
 _register()
-del _elementwise, _indexing, _register, _scalar
+del _elementwise, _indexing, _narrow, _register, _scalar
 
 __all__ = [
     "OPS",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ml_dtypes  # noqa: F401  registers the names of its data types with NumPy
+
 from cases.problem import OpCase, w, x
 from graphflow.ops.scalar import ANGLES
 
@@ -19,6 +21,7 @@ def scalars() -> list[OpCase]:
         OpCase("isnan", (x(3, 7, kind="special"),)),
         OpCase("isinf", (x(3, 7, kind="special"),), {"positive": True, "negative": False}),
         OpCase("isinf", (x(3, 7, kind="special"),), {"positive": True, "negative": True}),
+        OpCase("cast_narrow", (x(3, 4),), {"dtype": "float8_e5m2", "saturate": True, "round_mode": "up"}),
         OpCase("bitcast", (x(3, 4),), {"dtype": "int32"}),
     ]
     return cases

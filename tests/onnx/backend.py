@@ -22,8 +22,11 @@ from typing import Any
 
 import numpy as np
 
-PASSING = 0
+PASSING = 1389
 """How many of all cases passed when this was last looked at; `make onnx-tests` fails below it."""
+
+RANDOM = re.compile(r"^test_bernoulli")
+"""Cases whose expected numbers are drawn anew each time: shape, data type and range are compared."""
 
 KINDS = ("node", "simple", "pytorch-converted", "pytorch-operator", "real")
 
@@ -129,6 +132,8 @@ def run_case(case: Any) -> Outcome:
             outputs = model.run(inputs)
             sessions = list(model._sessions.values())
             mode = "graph" if sessions and sessions[-1] is not None else "arrays"
+            if RANDOM.search(case.name):
+                outputs = [as_drawn(one, ours) for one, ours in zip(expected, outputs, strict=True)]
             Runner.assert_similar_outputs(flat(expected), flat(outputs), case.rtol, case.atol)
     except UnsupportedError as error:
         return Outcome(case.name, case.kind, "refused", reason_of(str(error)), mode, str(error))
@@ -137,6 +142,12 @@ def run_case(case: Any) -> Outcome:
     except Exception as error:
         return Outcome(case.name, case.kind, "ERROR", type(error).__name__, mode, traceback.format_exc())
     return Outcome(case.name, case.kind, "pass", mode=mode)
+
+
+def as_drawn(expected: Any, ours: Any) -> Any:
+    """The expected array, if ours is one like it of zeros and ones."""
+    fits = ours.shape == expected.shape and ours.dtype == expected.dtype and set(np.unique(ours)) <= {0, 1}
+    return expected if fits else ours
 
 
 def flat(values: list[Any]) -> list[Any]:

@@ -4,6 +4,7 @@ from graphflow.formats.onnx_read.operators import (  # noqa: F401
     control,
     elementwise,
     matrix,
+    random,
     reduction,
     sequence,
     structure,

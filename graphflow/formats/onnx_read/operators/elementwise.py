@@ -17,7 +17,9 @@ from graphflow.ops import scalar
 from graphflow.ops.activation import activate
 from graphflow.ops.array import expand_dims
 from graphflow.ops.known import is_known, value_of
+from graphflow.ops.narrow import cast_narrow
 from graphflow.ops.operands import as_axis, cast_to, dtype_of, shape_of
+from graphflow.spec import EXTENDED
 
 FLOATS = ("float16", "bfloat16", "float32", "float64")
 
@@ -282,10 +284,8 @@ def cast_like(node: Call, x: Any, like: Any, *, saturate: int = 1, round_mode: s
 
 
 def _cast(x: Any, dtype: str, saturate: int, round_mode: str) -> Any:
-    if dtype.startswith(("float8", "float4", "int4", "uint4", "int2", "uint2")):
-        raise UnsupportedError(f"A cast to {dtype}, one of the low-bit types, is not supported.")
-    if round_mode != "up":
-        raise UnsupportedError(f"round_mode={round_mode!r} is not supported.")
+    if dtype in EXTENDED and dtype != "bfloat16":
+        return cast_narrow(x, dtype, bool(saturate), round_mode)
     return ops.cast(x, dtype)
 
 
