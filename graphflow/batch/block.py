@@ -1,0 +1,72 @@
+"""What travels through a job: blocks of rows, and the rows that could not be read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+Columns = dict[str, Array]
+Cursor = dict[str, Any]
+
+
+class Bad(NamedTuple):
+    """A row that could not be used.
+
+    Args:
+        row: its number in the source, from 0.
+        place: where it is, as a message says it.
+        reason: what is wrong.
+        text: the beginning of what was there, if it is text.
+    """
+
+    row: int
+    place: str
+    reason: str
+    text: str = ""
+
+
+@dataclass(slots=True)
+class Block:
+    """Consecutive rows of a source.
+
+    Args:
+        start: the first row's number in the source.
+        rows: how many rows it stands for, bad ones included.
+        columns: the good rows; numbers as arrays, text and JSON values as object arrays.
+        bad: the other rows, in order.
+        cursor: where the source stands behind this block, for sources that can not count; None for those that can.
+        lines: the file and line of each good row, where it is text.
+    """
+
+    start: int
+    rows: int
+    columns: Columns
+    bad: list[Bad] = field(default_factory=list)
+    cursor: Cursor | None = None
+    lines: list[tuple[str, int]] | None = None
+
+    def good_rows(self) -> Array:
+        """The numbers of the good rows."""
+        every = np.arange(self.start, self.start + self.rows)
+        return np.delete(every, [one.row - self.start for one in self.bad]) if self.bad else every
+
+
+def take(columns: Columns, where: Any) -> Columns:
+    """The same rows of every column."""
+    return {name: column[where] for name, column in columns.items()}
+
+
+def joined(parts: Sequence[Array]) -> Array:
+    """Arrays one behind the other."""
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def objects(values: Sequence[Any]) -> Array:
+    """A one-dimensional array of Python values, whatever they hold."""
+    made = np.empty(len(values), object)
+    made[:] = values
+    return made

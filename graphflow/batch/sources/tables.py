@@ -1,0 +1,250 @@
+"""Parquet and Arrow files as sources.
+
+Row groups are read ahead, several at once, in slices, so that memory holds a few slices and not a file. A null in a
+column of numbers is a bad row; a row group that can not be read is as many bad rows as it has.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from graphflow.batch.block import Bad, Block, Columns, Cursor, objects
+from graphflow.batch.identity import file_identity
+from graphflow.batch.sources.base import Source
+from graphflow.errors import DataError, UnsupportedError
+
+
+def need_pyarrow() -> Any:
+    """The module pyarrow.
+
+    Raises:
+        UnsupportedError: it is not installed.
+    """
+    try:
+        import pyarrow
+    except ImportError:
+        raise UnsupportedError(
+            "Parquet and Arrow files need the package pyarrow: pip install 'graphflow-engine[parquet]'."
+        ) from None
+    return pyarrow
+
+
+def column_of(array: Any, name: str) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any] | None]:
+    """An Arrow array as a NumPy array, and which rows of it are null, None if none is.
+
+    Numbers stay numbers, lists of equal length become axes, everything else Python values.
+
+    Raises:
+        UnsupportedError: a type that has no meaning as an input or an identifier.
+    """
+    import pyarrow as pa
+
+    kind = array.type
+    if pa.types.is_dictionary(kind):
+        array = array.dictionary_decode()
+        kind = array.type
+    nulls = array.is_null().to_numpy(zero_copy_only=False) if array.null_count else None
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind):
+        if nulls is not None:
+            array = array.fill_null(False if pa.types.is_boolean(kind) else 0)
+        return array.to_numpy(zero_copy_only=False), nulls
+    if pa.types.is_decimal(kind):
+        return array.cast(pa.float64()).fill_null(0).to_numpy(zero_copy_only=False), nulls
+    if pa.types.is_fixed_size_list(kind) and nulls is None:
+        inner, missing = column_of(array.flatten(), name)
+        if missing is None:
+            return inner.reshape(len(array), kind.list_size, *inner.shape[1:]), None
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        lengths = np.diff(array.offsets.to_numpy())
+        if nulls is None and len(lengths) and (lengths == lengths[0]).all():
+            inner, missing = column_of(array.flatten(), name)
+            if missing is None and inner.dtype != object:
+                return inner.reshape(len(array), int(lengths[0]), *inner.shape[1:]), None
+    if pa.types.is_temporal(kind):
+        raise UnsupportedError(f"Column {name!r} holds {kind}, which is neither a number nor text; cast it before.")
+    return objects(array.to_pylist()), nulls
+
+
+class TableSource(Source):
+    """Files of groups of rows.
+
+    Args:
+        files: paths.
+    """
+
+    random_access = True
+    kind = ""
+
+    def __init__(self, files: Sequence[Path]) -> None:
+        need_pyarrow()
+        self._files = list(files)
+        self._groups: list[tuple[int, int, int]] = []
+        schema = None
+        self._ends: list[int] = []
+        total = 0
+        for index, path in enumerate(self._files):
+            try:
+                found, sizes = self._open(path)
+            except (OSError, MemoryError):
+                raise
+            except Exception as error:
+                raise DataError(f"{path}: not a readable {self.kind} file: {error}") from None
+            if schema is None:
+                schema = found
+            elif not found.equals(schema):
+                raise DataError(f"{path}: its columns are not those of {self._files[0]}.")
+            for group, size in enumerate(sizes):
+                total += size
+                self._groups.append((index, group, size))
+                self._ends.append(total)
+        assert schema is not None
+        self._schema = schema
+        self.columns = tuple(schema.names)
+        self.rows = total
+
+    def _open(self, path: Path) -> tuple[Any, list[int]]:
+        """The schema of a file and the rows of its groups."""
+        raise NotImplementedError
+
+    def _slices(self, path: Path, group: int, skip: int, size: int, columns: list[str]) -> Iterator[Any]:
+        """Record batches of a group of rows, `skip` of its rows left out."""
+        raise NotImplementedError
+
+    def identity(self) -> dict[str, Any]:
+        return {"kind": self.kind, "files": [file_identity(path) for path in self._files]}
+
+    def read(self, start: int, cursor: Cursor | None, size: int, columns: Sequence[str]) -> Iterator[Block]:
+        assert self.rows is not None
+        held: list[tuple[Columns, int, list[Bad]]] = []
+        count, begin = 0, start
+        for made, rows, bad in self._pieces(start, size, list(columns)):
+            at = 0
+            while at < rows:
+                part = min(size - count, rows - at)
+                held.append(_cut(made, bad, begin + count, at, part))
+                count, at = count + part, at + part
+                if count == size:
+                    yield _block(held, begin, count)
+                    begin, count, held = begin + count, 0, []
+        if count:
+            yield _block(held, begin, count)
+
+    def _pieces(self, start: int, size: int, columns: list[str]) -> Iterator[tuple[Columns, int, list[Bad]]]:
+        """Good rows, how many rows they stand for, and bad rows numbered from the piece's first."""
+        first = bisect_right(self._ends, start)
+        for index in range(first, len(self._groups)):
+            file, group, rows = self._groups[index]
+            path = self._files[file]
+            before = self._ends[index] - rows
+            done = skip = max(0, start - before)
+            try:
+                for batch in self._slices(path, group, skip, size, columns):
+                    yield self._converted(batch, path, before + done)
+                    done += batch.num_rows
+                if done != rows:
+                    raise DataError(f"it holds {done} rows, {rows} are declared")
+            except (OSError, MemoryError) as error:
+                if not _is_damage(error):
+                    raise
+                yield self._lost(path, group, before, done, rows, error)
+            except UnsupportedError:
+                raise
+            except Exception as error:
+                yield self._lost(path, group, before, done, rows, error)
+
+    def _lost(
+        self, path: Path, group: int, before: int, done: int, rows: int, error: Exception
+    ) -> tuple[Columns, int, list[Bad]]:
+        reason = f"row group {group} can not be read: {error}"
+        return {}, rows - done, [Bad(i, f"{path}, row {before + done + i}", reason) for i in range(rows - done)]
+
+    def _converted(self, batch: Any, path: Path, begin: int) -> tuple[Columns, int, list[Bad]]:
+        made: Columns = {}
+        missing: dict[int, str] = {}
+        for name, array in zip(batch.schema.names, batch.columns, strict=True):
+            made[name], nulls = column_of(array, name)
+            if nulls is not None and made[name].dtype != object:
+                missing.update({int(row): f"column {name!r} holds null" for row in np.flatnonzero(nulls)})
+        bad = [Bad(row, f"{path}, row {begin + row}", missing[row]) for row in sorted(missing)]
+        if bad:
+            made = {name: np.delete(array, list(missing), 0) for name, array in made.items()}
+        return made, batch.num_rows, bad
+
+    def place(self, row: int) -> str:
+        index = min(bisect_right(self._ends, row), len(self._groups) - 1)
+        return f"{self._files[self._groups[index][0]]}, row {row}" if self._groups else f"row {row}"
+
+
+def _is_damage(error: BaseException) -> bool:
+    """Whether pyarrow's OSError speaks of bytes that make no sense, and not of a system that failed."""
+    return isinstance(error, OSError) and error.errno is None
+
+
+def _cut(made: Columns, bad: list[Bad], row: int, at: int, rows: int) -> tuple[Columns, int, list[Bad]]:
+    """Some rows of a piece, its bad rows numbered anew, from `row` on."""
+    inside = [one._replace(row=one.row - at + row) for one in bad if at <= one.row < at + rows]
+    before = sum(one.row < at for one in bad)
+    first = at - before
+    return {name: array[first : first + rows - len(inside)] for name, array in made.items()}, rows, inside
+
+
+def _block(held: list[tuple[Columns, int, list[Bad]]], start: int, rows: int) -> Block:
+    full = [columns for columns, _, _ in held if columns]
+    names = full[0] if full else {}
+    columns: Columns = {}
+    for name in names:
+        parts = [one[name] for one in full]
+        if len({(part.dtype, part.shape[1:]) for part in parts}) > 1:
+            parts = [objects(list(part)) for part in parts]
+        columns[name] = parts[0] if len(parts) == 1 else np.concatenate(parts)
+    return Block(start, rows, columns, [one for _, _, bad in held for one in bad])
+
+
+class ParquetSource(TableSource):
+    """Parquet files."""
+
+    kind = "Parquet"
+
+    def _open(self, path: Path) -> tuple[Any, list[int]]:
+        import pyarrow.parquet as parquet
+
+        with parquet.ParquetFile(path) as file:
+            return file.schema_arrow, [file.metadata.row_group(i).num_rows for i in range(file.metadata.num_row_groups)]
+
+    def _slices(self, path: Path, group: int, skip: int, size: int, columns: list[str]) -> Iterator[Any]:
+        import pyarrow.parquet as parquet
+
+        with parquet.ParquetFile(path, pre_buffer=True, buffer_size=1 << 20) as file:
+            for batch in file.iter_batches(size, row_groups=[group], columns=columns, use_threads=True):
+                if skip >= batch.num_rows:
+                    skip -= batch.num_rows
+                    continue
+                yield batch.slice(skip) if skip else batch
+                skip = 0
+
+
+class ArrowSource(TableSource):
+    """Arrow files (also called Feather 2), memory-mapped; each record batch is a group."""
+
+    kind = "Arrow"
+
+    def _open(self, path: Path) -> tuple[Any, list[int]]:
+        import pyarrow as pa
+
+        with pa.memory_map(str(path)) as file, pa.ipc.open_file(file) as reader:
+            return reader.schema, [reader.get_batch(i).num_rows for i in range(reader.num_record_batches)]
+
+    def _slices(self, path: Path, group: int, skip: int, size: int, columns: list[str]) -> Iterator[Any]:
+        import pyarrow as pa
+
+        with pa.OSFile(str(path)) as file, pa.ipc.open_file(file) as reader:
+            batch = reader.get_batch(group)
+            batch.validate(full=True)
+            chosen = batch.select(columns)
+            for at in range(skip, batch.num_rows, size):
+                yield chosen.slice(at, size)
