@@ -61,17 +61,7 @@ def test_an_op_of_the_cases(case: OpCase, opset: int) -> None:
     onnx.checker.check_model(proto, full_check=True)
     arrays = case.arrays()
     given = [arrays[index] for index in moving]
-    no_rows = case.op in NEEDS_NEWER = {
-    **dict.fromkeys(("bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor"), 18),
-    "bitcast": 26,
-    "pad_from_inside": 19,
-    "scatter_elements": 16,
-    "scatter_nd": 18,
-    "triangle": 14,
-}
-"""Ops of which some forms need a newer opset than the oldest."""
-
-STOPS_ON_NO_ROWS and any(one is not None and 0 in one.shape for one in case.inputs)
+    no_rows = case.op in STOPS_ON_NO_ROWS and any(one is not None and 0 in one.shape for one in case.inputs)
     loses = case.op in LOSES_NAN and any(one is not None and one.kind == "special" for one in case.inputs)
     doubles = case.op in NO_FLOAT64 and any(one is not None and one.dtype == "float64" for one in case.inputs)
     if no_rows or loses:
