@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from cases.ops import CASES
 from cases.problem import OpCase
-from onnx_export.runtime import ALLOWED, difference, runner
 from test_ops import computed, one_node
 
 from graphflow.errors import UnsupportedError
 from graphflow.formats.onnx_write import NEWEST_OPSET, OLDEST_OPSET, to_onnx
+from onnx_export.runtime import ALLOWED, difference, runner
 
 pytestmark = pytest.mark.oracle
 

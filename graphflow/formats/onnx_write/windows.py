@@ -27,8 +27,10 @@ def _padding(
     padding, strides = node.attrs["padding"], node.attrs["strides"]
     if padding == "valid":
         return {}
-    amounts = []
+    amounts = [] if isinstance(padding, str) else list(padding)
     for size, k, s, d in zip(spatial, kernel, strides, dilation, strict=True):
+        if not isinstance(padding, str):
+            break
         if size is None and padding == "same" and s > 1:
             if max(dilation) > 1:
                 raise w.refusal("padding 'same' of a size that is not known, with strides and dilation both above 1")
