@@ -17,11 +17,14 @@ IGNORED: frozenset[str] = frozenset(
         "fused",
         "implementation",
         "input_length",
+        "key_shape",
         "optional",
+        "query_shape",
         "ragged",
         "renorm_momentum",
         "synchronized",
         "use_cudnn",
+        "value_shape",
     )
 )
 """Arguments that never change a number."""
@@ -37,11 +40,21 @@ NEUTRAL: dict[str, Any] = {
     "renorm": False,
     "renorm_clipping": None,
     "reverse_state_order": False,
+    "robust_masking": False,
+    "softmax_robust_masking": False,
     "sparse": False,
     "time_major": False,
     "virtual_batch_size": None,
 }
 """Arguments that change nothing at this value, for layers that do not take them."""
+
+NEUTRAL_FOR: dict[tuple[str, str], Any] = {
+    **{(f"Depthwise{name}", "groups"): 1 for name in ("Conv1D", "Conv2D")},
+    **{(f"Separable{name}", "groups"): 1 for name in ("Conv1D", "Conv2D")},
+    **{(f"Conv{rank}DTranspose", "groups"): 1 for rank in (1, 2, 3)},
+    **{(f"SpatialDropout{rank}D", "noise_shape"): None for rank in (1, 2, 3)},
+}
+"""The same for single classes, which other classes do take."""
 
 TAKES_SPARSE = frozenset(("InputLayer",))
 
@@ -55,6 +68,8 @@ def without_ignored(class_name: str, config: dict[str, Any], reading: Reading) -
         if name in NEUTRAL and not (name == "sparse" and class_name in TAKES_SPARSE):
             if value != NEUTRAL[name] and value is not None:
                 reading.refuse(f"{class_name} with {name}={value!r:.80} is not supported.")
+            continue
+        if (class_name, name) in NEUTRAL_FOR and value == NEUTRAL_FOR[class_name, name]:
             continue
         kept[name] = value
     return kept

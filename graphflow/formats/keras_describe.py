@@ -53,9 +53,11 @@ def describe_layer(item: Any, reading: Reading) -> dict[str, Any]:
             item = {**item, "config": {"name": name, "layers": config}}
         elif not isinstance(config, dict):
             raise reading.bad(f"a layer's configuration must be an object, received {type(config).__name__}.")
-        if isinstance(item["config"].get("layers"), list) and _is_model(item):
-            return _model(item, reading)
-        return {**_plain_layer(item, reading), "name": name}
+        inner = isinstance(item["config"].get("layers"), list) and _is_model(item)
+        made = _model(item, reading) if inner else _plain_layer(item, reading)
+        made["name"] = name
+        reading.sharing.note(item, made)
+        return made
 
 
 def _is_model(item: dict[str, Any]) -> bool:
@@ -110,6 +112,8 @@ def _plain_layer(item: dict[str, Any], reading: Reading) -> dict[str, Any]:
         item = as_modern(item, reading)
     config, class_name, module = item["config"], str(item.get("class_name")), str(item.get("module") or "")
     described = {"module": "keras.layers", "class_name": class_name}
+    if reading.is_modern and not module and "trainable" not in config and reader(MODULES[-1], class_name):
+        module = MODULES[-1]  # the legacy writer leaves out which of its modules a class is from; layers say trainable
     if class_name in _TF_OPS or module.startswith(MODULES):
         return _operation(item, class_name, module, reading)
     if item.get("registered_name"):

@@ -28,10 +28,11 @@ from typing import Any
 
 from graphflow.errors import GraphflowError, ModelFormatError, UnsupportedError
 from graphflow.formats.keras_ops import reader
+from graphflow.formats.keras_sharing import Sharing
 from graphflow.formats.limits import DEFAULT_LIMITS, Limits, shown
 from graphflow.layers.era import era
 from graphflow.layers.holder import deferred_weights
-from graphflow.models.config import make_layer
+from graphflow.models.config import make_layer, shared_layers
 
 QUIRKS: dict[str, str] = {
     "keras 1": "configuration and weights in the form of Keras 1",
@@ -167,6 +168,7 @@ class Reading:
         self.needs: list[Need] = []
         self.refusals: list[str] = []
         self.quirks: dict[str, list[str]] = {}
+        self.sharing = Sharing()
         self._path: list[str] = []
 
     @property
@@ -250,7 +252,7 @@ def build(description: Description) -> Any:
     """
     description.check()
     where = description.where
-    with era(description.era), deferred_weights(), wrong_shape_is_a_bad_file(where):
+    with era(description.era), deferred_weights(), shared_layers(), wrong_shape_is_a_bad_file(where):
         return make_layer(description.model, reader)
 
 

@@ -87,8 +87,6 @@ def _mirrored(array: Array) -> Array:
 def _candidates(owner: Layer, variables: Sequence[Variable], stored: Stored) -> Iterator[Layout]:
     shapes = [variable.shape for variable in variables]
     name = type(owner).__name__
-    if name == "Normalization" and len(shapes) == 2:  # tf.keras counts what it has seen
-        yield Layout((*shapes, ()), lambda arrays: arrays[:2])
     if name in ("LSTMCell", "GRUCell") and len(shapes) == 3:
         yield from _cudnn(owner, shapes)
     if not stored.is_keras1:

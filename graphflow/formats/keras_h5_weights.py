@@ -95,15 +95,17 @@ def load_layer(
         layout = layout_of(owner, variables, shapes[at:], stored)
         if len(paths) - at < len(layout.shapes):
             raise _wrong_count(file, group, layer, paths, order, stored)
-        dtype = variables[0].dtype if layout.convert is None else None
-        arrays = [file.read(path, shape, dtype) for path, shape in zip(paths[at:], layout.shapes, strict=False)]
-        values = arrays if layout.convert is None else layout.convert(arrays)
+        places = list(zip(paths[at:], layout.shapes, strict=False))
+        if layout.convert is None:
+            values = [file.read(*place, one.dtype) for place, one in zip(places, variables, strict=True)]
+        else:
+            values = layout.convert([file.read(*place) for place in places])
         made += zip(variables, values, strict=True)
         at += len(layout.shapes)
     if at != len(paths):
         raise _wrong_count(file, group, layer, paths, order, stored)
     for variable, value in made:
-        variable.adopt(np.ascontiguousarray(value, variable.dtype))
+        variable.adopt(np.asarray(value, variable.dtype, order="C"))
 
 
 def slots(layer: Layer, order: dict[int, list[Layer]], stored: Stored) -> Iterator[Slot]:

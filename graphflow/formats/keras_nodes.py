@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from graphflow.formats.keras_description import Reading
+from graphflow.formats.keras_ops import MODULES
 from graphflow.formats.keras_values import plain
 
 CONSTANT = "_CONSTANT_VALUE"
@@ -50,13 +51,21 @@ def describe_nodes(item: dict[str, Any], layer: dict[str, Any], reading: Reading
     if not isinstance(nodes, list):
         raise reading.bad("inbound_nodes must be a list.")
     options: dict[str, Any] = {}
-    if str(layer["module"]).startswith("keras.src.ops"):
+    if is_operation(layer):
         config = item.get("config") or {}
         options = {name: plain(value, reading) for name, value in config.items() if name not in _OWN_ARGUMENTS}
     is_function = item.get("class_name") in _TF_OPS
-    return [
-        _new(node, options, reading) if isinstance(node, dict) else _old(node, is_function, reading) for node in nodes
-    ]
+    return [_new(node, options, reading) if _is_new(node) else _old(node, is_function, reading) for node in nodes]
+
+
+def _is_new(node: Any) -> bool:
+    """Whether a call is Keras 3's, and not a dict of tensors that an inner model was called with."""
+    return isinstance(node, dict) and isinstance(node.get("args"), list) and not is_place(node["args"])
+
+
+def is_operation(layer: dict[str, Any]) -> bool:
+    """Whether a description is that of an operation of Keras 3."""
+    return str(layer["module"]).startswith(MODULES)
 
 
 def _new(node: dict[str, Any], options: dict[str, Any], reading: Reading) -> dict[str, Any]:

@@ -36,7 +36,7 @@ def read_model(path: str, custom: Mapping[str, Any] | None, compile: bool, limit
         if WEIGHTS not in archive.names:
             raise ModelFormatError(f"{path}: there is no member {WEIGHTS!r}.")
         with open_h5(archive.mapped(WEIGHTS), archive.place(WEIGHTS), limits) as file:
-            load_weights(file, model)
+            load_weights(file, model, tf_keras=described.era == "keras2")
     if compile:
         model.compiled_with = described.compiled_with
     return model

@@ -60,12 +60,16 @@ class WeightGroup(NamedTuple):
     variables: list[Variable]
 
 
-def weight_groups(model: Layer, container: Callable[[str], str] = lambda path: CONTAINERS[0]) -> Iterator[WeightGroup]:
+def weight_groups(
+    model: Layer, container: Callable[[str], str] = lambda path: CONTAINERS[0], tf_keras: bool = False
+) -> Iterator[WeightGroup]:
     """Every object of a model that can have variables, in Keras 3's order, with the place of its variables.
 
     Args:
         container: from the path of a model inside the file ("" for the outermost) to the name of the group that its
             layers lie in.
+        tf_keras: the names are those of tf.keras, whose layers keep the names of their attributes, and where a layer
+            that was met before does not count.
 
     Example:
         >>> from graphflow import Sequential
@@ -75,33 +79,41 @@ def weight_groups(model: Layer, container: Callable[[str], str] = lambda path: C
         >>> [(group.path, len(group.variables)) for group in weight_groups(model) if group.variables]
         [('layers/lstm/cell/vars', 3), ('layers/dense/vars', 2)]
     """
-    return _walk(model, "", container, set())
+    return _walk(model, "", _Names(container, tf_keras), set())
 
 
-def _walk(layer: Layer, path: str, container: Callable[[str], str], seen: set[int]) -> Iterator[WeightGroup]:
+class _Names(NamedTuple):
+    """How groups are named; see `weight_groups`."""
+
+    container: Callable[[str], str]
+    tf_keras: bool
+
+
+def _walk(layer: Layer, path: str, names: _Names, seen: set[int]) -> Iterator[WeightGroup]:
     if id(layer) in seen:
         return
     seen.add(id(layer))
     yield WeightGroup(_join(path, "vars"), layer, own_variables(layer))
     if isinstance(layer, Model):
-        yield from _walk_items(layer.layers, _join(path, container(path)), container, seen)
-    groups = NESTED.get(type(layer).__name__, {})
+        yield from _walk_items(layer.layers, _join(path, names.container(path)), names, seen)
+    groups = {} if names.tf_keras else NESTED.get(type(layer).__name__, {})
     for name in sorted(vars(layer).keys() - RECORDS, key=lambda one: (one.startswith("_"), one)):
         held, inner = vars(layer)[name], _join(path, groups.get(name, name))
         if isinstance(held, Layer):
-            yield from _walk(held, inner, container, seen)
+            yield from _walk(held, inner, names, seen)
         elif isinstance(held, (list, tuple, dict)):
-            yield from _walk_items(held, inner, container, seen)
+            yield from _walk_items(held, inner, names, seen)
 
 
-def _walk_items(items: Any, path: str, container: Callable[[str], str], seen: set[int]) -> Iterator[WeightGroup]:
+def _walk_items(items: Any, path: str, names: _Names, seen: set[int]) -> Iterator[WeightGroup]:
     """The layers of a list, also of lists inside it, each in a group counted by its class."""
     counts: Counter[str] = Counter()
     for item in items.values() if isinstance(items, dict) else items:
         if isinstance(item, Layer):
-            yield from _walk(item, _join(path, _counted(counts, group_name(item))), container, seen)
+            if not (names.tf_keras and id(item) in seen):
+                yield from _walk(item, _join(path, _counted(counts, group_name(item))), names, seen)
         elif isinstance(item, (list, tuple, dict)):
-            yield from _walk_items(item, _join(path, _counted(counts, "container")), container, seen)
+            yield from _walk_items(item, _join(path, _counted(counts, "container")), names, seen)
 
 
 def group_name(layer: Layer) -> str:
@@ -114,13 +126,13 @@ def _counted(counts: Counter[str], base: str) -> str:
     return base if counts[base] == 1 else f"{base}_{counts[base] - 1}"
 
 
-def load_weights(file: WeightsFile, model: Layer) -> None:
-    """Read all weights of a model.
+def load_weights(file: WeightsFile, model: Layer, tf_keras: bool = False) -> None:
+    """Read all weights of a model; `tf_keras`: see `weight_groups`.
 
     Raises:
         ModelFormatError: a weight that is missing, of another shape, or one too many; the message names its path.
     """
-    for group in weight_groups(model, container_of(file)):
+    for group in weight_groups(model, container_of(file), tf_keras):
         read_group(file, group)
 
 

@@ -10,8 +10,9 @@ A symbolic tensor among the arguments is {"class_name": "__keras_tensor__", "con
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
 from typing import Any
 
 from graphflow.errors import ArgumentError, GraphError, ModelFormatError, nearest
@@ -28,6 +29,7 @@ OP_MODULE = "graphflow.ops"
 NO_LAYERS = ("_initializer", "_regularizer", "_constraint")
 """Arguments whose configurations are no layers', though a name such as Identity may be that of one."""
 OpReader = Callable[[str, str], Callable[..., Any] | None]
+_shared: ContextVar[dict[int, Layer] | None] = ContextVar("graphflow_shared_layers", default=None)
 
 
 def layer_to_config(one: Layer) -> dict[str, Any]:
@@ -149,15 +151,33 @@ def _check_classes(layers: list[dict[str, Any]], read_op: OpReader | None) -> No
         )
 
 
+@contextmanager
+def shared_layers() -> Iterator[None]:
+    """Descriptions with one "shared_object_id" become one layer, inside a `with` block."""
+    token = _shared.set({})
+    try:
+        yield
+    finally:
+        _shared.reset(token)
+
+
 def make_layer(described: dict[str, Any], read_op: OpReader | None = None) -> Layer:
     """A layer from its description.
 
     Raises:
         ModelFormatError: its class is not known, or does not take the configuration.
     """
-    cls = find_class(described)
+    cls, known, identity = find_class(described), _shared.get(), described.get("shared_object_id")
     if cls is None:
         raise ModelFormatError(f"Unknown layer class {described.get('class_name')!r}.")
+    if known is None or identity is None:
+        return _make(cls, described, read_op)
+    if identity not in known:
+        known[identity] = _make(cls, described, read_op)
+    return known[identity]
+
+
+def _make(cls: Any, described: dict[str, Any], read_op: OpReader | None) -> Layer:
     config = dict(described.get("config") or {})
     if "layers" in config and _is_model_class(cls):
         own = None if cls in (LAYERS.classes["Functional"], LAYERS.classes["Sequential"]) else cls
