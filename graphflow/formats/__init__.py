@@ -11,7 +11,7 @@ from graphflow.errors import ModelFormatError, UnsupportedError
 from graphflow.formats.identify import FileKind, identify
 from graphflow.formats.limits import DEFAULT_LIMITS, Limits
 
-__all__ = ["DEFAULT_LIMITS", "FORMATS", "Limits", "load_model"]
+__all__ = ["DEFAULT_LIMITS", "FORMATS", "FileReport", "Limits", "inspect_file", "load_model"]
 
 
 Reader = Callable[[str, Mapping[str, Any] | None, bool, Limits], Any]
@@ -44,11 +44,20 @@ FORMATS: dict[FileKind, tuple[str, Reader]] = {
 """Every format that holds whole models, by the kind that `identify` tells: its name and its reader."""
 
 ELSEWHERE: dict[FileKind, str] = {
-    "json": "holds a configuration or an index of weights, and no model. model_from_json makes a model of a configuration, "
-    "model.load_weights(path) takes weights",
+    "json": "holds a configuration or an index of weights, and no model. model_from_json makes a model of a "
+    "configuration, model.load_weights(path) takes weights",
     "safetensors": "holds weights alone. Build the model and call its load_weights(path)",
 }
 """Kinds of files that hold less than a model, and what to do with them."""
+
+
+def __getattr__(name: str) -> Any:
+    """`inspect_file` and `FileReport`, imported when they are first asked for."""
+    if name in ("FileReport", "inspect_file"):
+        from graphflow.formats import file_report
+
+        return getattr(file_report, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def load_model(
