@@ -5,6 +5,7 @@ For a dimension of n elements, a kernel of k, stride s and dilation d, the windo
     valid    out = ceil((n - span + 1) / s)          no padding
     same     out = ceil(n / s)                       max((out - 1) s + span - n, 0) in all, the smaller half first
     causal   out = ceil(n / s)                       span - 1 before, none after
+    (b, a)   out = floor((n + b + a - span) / s) + 1 b before, a after; in tuned graphs only
 
 A transposed window puts element i at i s ... i s + span - 1 of a longer axis, of which `out` elements are kept:
 
@@ -26,6 +27,8 @@ import numpy as np
 from graphflow.errors import ArgumentError, ShapeError
 
 PADDINGS = ("valid", "same", "causal")
+Padding = str | tuple[int, int]
+"""How one dimension is padded: by name, or so much before and after."""
 
 
 def as_sizes(value: Any, rank: int, name: str, minimum: int = 1) -> tuple[int, ...]:
@@ -55,12 +58,17 @@ def as_padding(value: Any, allowed: Sequence[str] = ("valid", "same")) -> str:
     return str(name)
 
 
+def paddings(padding: Any, rank: int) -> tuple[Padding, ...]:
+    """The padding of each dimension: one name for all, or a pair for each."""
+    return (padding,) * rank if isinstance(padding, str) else tuple(padding)
+
+
 def span(kernel: int, dilation: int) -> int:
     """How many input elements a window reaches across."""
     return (kernel - 1) * dilation + 1
 
 
-def output_size(size: int | None, kernel: int, stride: int, padding: str, dilation: int = 1) -> int | None:
+def output_size(size: int | None, kernel: int, stride: int, padding: Padding, dilation: int = 1) -> int | None:
     """How many windows fit, None when the size is not known.
 
     Raises:
@@ -68,6 +76,8 @@ def output_size(size: int | None, kernel: int, stride: int, padding: str, dilati
     """
     if size is None:
         return None
+    if not isinstance(padding, str):
+        size, padding = size + sum(padding), "valid"
     if padding == "valid":
         reach = span(kernel, dilation)
         if reach > size:
@@ -79,8 +89,10 @@ def output_size(size: int | None, kernel: int, stride: int, padding: str, dilati
     return -(-size // stride)
 
 
-def pad_amounts(size: int, kernel: int, stride: int, padding: str, dilation: int = 1) -> tuple[int, int]:
+def pad_amounts(size: int, kernel: int, stride: int, padding: Padding, dilation: int = 1) -> tuple[int, int]:
     """How many elements to add before and after."""
+    if not isinstance(padding, str):
+        return padding
     if padding == "valid":
         return 0, 0
     reach = span(kernel, dilation)

@@ -122,6 +122,10 @@ FUSED: dict[str, dict[str, int]] = {
     "bias_by_hand": {"dense": 1},
     "gated": {"dense": 2, "multiply": 1},
     "unused_work": {"dense": 1},
+    "padded": {"conv": 2, "max_pool": 2, "pad": 1},
+    "padded_channels_first": {"transpose": 2, "conv": 1},
+    "padded_too_much": {"relu": 1, "pad": 2, "max_pool": 1, "conv": 1},
+    "computed_twice": {"dense": 2, "sigmoid": 1, "concatenate": 1},
     "nothing": {},
 }
 

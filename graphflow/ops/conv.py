@@ -17,14 +17,21 @@ from graphflow.ops.linear import check_epilogue, finish
 from graphflow.ops.operands import cast_to, dtype_of, pair, shape_of
 from graphflow.ops.registry import Array, Attrs, define
 from graphflow.spec import TensorSpec, format_shape
-from graphflow.window import PADDINGS, as_padding, as_sizes, output_size, pad_amounts, span
+from graphflow.window import PADDINGS, as_padding, as_sizes, output_size, pad_amounts, paddings, span
 
 
 def conv_padding(attrs: Attrs, shape: Sequence[int], kernel: Sequence[int]) -> tuple[tuple[int, int], ...]:
     """(before, after) for each spatial dimension of a concrete input shape (batch, ..., channels)."""
     return tuple(
-        pad_amounts(size, k, s, attrs["padding"], d)
-        for size, k, s, d in zip(shape[1:-1], kernel, attrs["strides"], attrs["dilation"], strict=True)
+        pad_amounts(size, k, s, padding, d)
+        for size, k, s, padding, d in zip(
+            shape[1:-1],
+            kernel,
+            attrs["strides"],
+            paddings(attrs["padding"], len(kernel)),
+            attrs["dilation"],
+            strict=True,
+        )
     )
 
 
@@ -42,9 +49,12 @@ def _infer_conv(attrs: Attrs, specs: Any, values: Any) -> tuple[TensorSpec, ...]
         )
     if filters % groups:
         raise ShapeError(f"The number of filters, {filters}, must be a multiple of groups, {groups}.")
+    around = paddings(attrs["padding"], rank)
     sizes = [
-        output_size(size, k, s, attrs["padding"], d)
-        for size, k, s, d in zip(x.shape[1:-1], kernel.shape[:-2], attrs["strides"], attrs["dilation"], strict=True)
+        output_size(size, k, s, padding, d)
+        for size, k, s, padding, d in zip(
+            x.shape[1:-1], kernel.shape[:-2], attrs["strides"], around, attrs["dilation"], strict=True
+        )
     ]
     output = x.with_shape((x.shape[0], *sizes, filters))
     check_epilogue(output, bias, residual)

@@ -12,16 +12,17 @@ from graphflow.ops.dispatch import apply
 from graphflow.ops.operands import floating, shape_of
 from graphflow.ops.registry import Array, Attrs, define
 from graphflow.spec import TensorSpec, format_shape
-from graphflow.window import as_padding, as_sizes, output_size, pad_amounts
+from graphflow.window import as_padding, as_sizes, output_size, pad_amounts, paddings
 
 
 def _infer_pool(attrs: Attrs, specs: Any, values: Any) -> tuple[TensorSpec, ...]:
     x, rank = specs[0], len(attrs["size"])
     if x.rank != rank + 2:
         raise ShapeError(f"{rank}D pooling needs an input of rank {rank + 2}, received {format_shape(x.shape)}.")
+    around = paddings(attrs["padding"], rank)
     sizes = [
-        output_size(size, k, s, attrs["padding"])
-        for size, k, s in zip(x.shape[1:-1], attrs["size"], attrs["strides"], strict=True)
+        output_size(size, k, s, padding)
+        for size, k, s, padding in zip(x.shape[1:-1], attrs["size"], attrs["strides"], around, strict=True)
     ]
     return (x.with_shape((x.shape[0], *sizes, x.shape[-1])),)
 
@@ -29,8 +30,10 @@ def _infer_pool(attrs: Attrs, specs: Any, values: Any) -> tuple[TensorSpec, ...]
 def pool_padding(attrs: Attrs, shape: Any) -> tuple[tuple[int, int], ...]:
     """(before, after) for each spatial dimension of a concrete input shape (batch, ..., channels)."""
     return tuple(
-        pad_amounts(size, k, s, attrs["padding"])
-        for size, k, s in zip(shape[1:-1], attrs["size"], attrs["strides"], strict=True)
+        pad_amounts(size, k, s, padding)
+        for size, k, s, padding in zip(
+            shape[1:-1], attrs["size"], attrs["strides"], paddings(attrs["padding"], len(attrs["size"])), strict=True
+        )
     )
 
 

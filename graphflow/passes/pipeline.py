@@ -12,7 +12,9 @@ from graphflow.knobs import get as knob
 from graphflow.passes.eliminate_dead_nodes import eliminate_dead_nodes
 from graphflow.passes.fold_batch_norm import fold_batch_norm
 from graphflow.passes.fold_constants import fold_constants
+from graphflow.passes.fold_padding import fold_padding
 from graphflow.passes.fuse_epilogue import fuse_epilogue
+from graphflow.passes.merge_common import merge_common
 from graphflow.passes.remove_identities import remove_identities
 from graphflow.passes.sink_transposes import sink_transposes
 
@@ -21,9 +23,11 @@ Pass = Callable[[Graph, Journal], bool]
 PIPELINE: tuple[Pass, ...] = (
     eliminate_dead_nodes,
     fold_constants,
+    merge_common,
     remove_identities,
     sink_transposes,
     remove_identities,
+    fold_padding,
     fold_batch_norm,
     fuse_epilogue,
     eliminate_dead_nodes,

@@ -24,6 +24,7 @@ from graphflow.layers import (
     Lambda,
     MaxPooling2D,
     Softmax,
+    ZeroPadding2D,
 )
 
 Array = np.ndarray[Any, Any]
@@ -121,6 +122,28 @@ def unused_work(x: Any) -> Any:
     return Dense(2)(x)
 
 
+def padded(x: Any) -> Any:
+    y = Activation("relu")(Conv2D(4, 3, strides=2)(ZeroPadding2D(((1, 0), (2, 1)))(x)))
+    y = MaxPooling2D(3, 2)(ZeroPadding2D(1)(y))
+    return MaxPooling2D(2)(ZeroPadding2D(1)(Conv2D(3, 1)(y)))
+
+
+def padded_channels_first(x: Any) -> Any:
+    y = ZeroPadding2D((2, 1), data_format="channels_first")(x)
+    return Conv2D(4, 3, data_format="channels_first")(y)
+
+
+def padded_too_much(x: Any) -> Any:
+    y = Activation("relu")(x)
+    return [MaxPooling2D(2)(ZeroPadding2D(2)(y)), Conv2D(2, 3, padding="same")(ZeroPadding2D(1)(y))]
+
+
+def computed_twice(x: Any) -> Any:
+    layer = Dense(5)
+    a, b = Activation("tanh")(layer(x)), Activation("tanh")(layer(x))
+    return Dense(2)(Concatenate()([a, b, Activation("sigmoid")(b)]))
+
+
 def nothing(x: Any) -> Any:
     return x
 
@@ -144,6 +167,10 @@ MODELS: dict[str, tuple[Callable[[Any], Any], tuple[int, ...]]] = {
     "sequence": (sequence, (9, 4)),
     "mixed": (mixed, (7, 7, 2)),
     "unused_work": (unused_work, (4,)),
+    "padded": (padded, (11, 12, 3)),
+    "padded_channels_first": (padded_channels_first, (3, 7, 6)),
+    "padded_too_much": (padded_too_much, (7, 7, 2)),
+    "computed_twice": (computed_twice, (6,)),
     "nothing": (nothing, (4,)),
 }
 
