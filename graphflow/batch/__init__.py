@@ -4,8 +4,8 @@
                                                    |
                                                 journal
 
-`Job` puts the parts together; `sources` and `sinks` hold one file for each kind; `durable` is the one place that writes;
-`shards` runs a range of shards in this process, which is what engines of many processes call.
+`Job` puts the parts together; `sources` and `sinks` hold one file for each kind; `durable` is the one place that
+writes; `shards` runs a range of shards in this process, which is what engines of many processes call.
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@
     append        to the end of an open file, then fsync
     write_at      at a place of a file that already has its size, then fsync
 
-`hook` is None, or a function (call, path, size) that is asked before each call of the system: it may raise OSError in its
-place, or return how many bytes a write takes, fewer than were given.
+`hook` is None, or a function (call, path, size) that is asked before each call of the system: it may raise OSError in
+its place, or return how many bytes a write takes, fewer than were given.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What makes a job the same job: hashes of model, source, functions and settings, and what differs between two of them."""
+"""What makes a job the same job: hashes of model, source, functions and settings, and what differs between two."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def function_hash(function: Callable[..., Any]) -> str:
         return f"partial {function_hash(function.func)} {inner.hexdigest()[:16]}"
     code = getattr(function, "__code__", None)
     if code is None:
-        code = getattr(getattr(type(function), "__call__", None), "__code__", None)
+        code = getattr(vars(type(function)).get("__call__"), "__code__", None)
     name = getattr(function, "__qualname__", type(function).__qualname__)
     digest = hashlib.sha256()
     if isinstance(code, CodeType):

@@ -193,8 +193,8 @@ class Job:
         opened.sink.begin(opened.source.rows if self.on_error != "skip" else None)
         if opened.model.orders() != header["orders"]:
             raise ArgumentError(
-                f"The job began with the instruction set {wanted!r}; this processor, with {opened.model.isa!r}, computes "
-                "in another order and would not give the same bits. Go on on a processor like the first, or begin "
+                f"The job began with the instruction set {wanted!r}; this processor, with {opened.model.isa!r}, "
+                "computes in another order and would not give the same bits. Go on on a processor like the first, or begin "
                 f"anew with GRAPHFLOW_ISA={opened.model.isa} everywhere."
             )
         return opened
@@ -366,8 +366,8 @@ class Job:
             return shards
         if engine is not None:
             raise ArgumentError(
-                "Several processes need a source in which any row can be reached (arrays, Parquet, Arrow, Zarr, images) "
-                "and an output of files."
+                "Several processes need a source in which any row can be reached (arrays, Parquet, Arrow, Zarr, "
+                "images) and an output of files."
             )
         first = len(entries)
         if sorted(entries) != list(range(first)):

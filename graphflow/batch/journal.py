@@ -1,7 +1,7 @@
 """The journal of a job: which shards are whole. Appended to and synced, never changed.
 
-Each line is `CRC32 JSON`. A line that a kill or a full disk has torn can only be the last: it is cut off when the journal
-is opened again. A broken line before the last is not the work of a kill, and is refused.
+Each line is `CRC32 JSON`. A line that a kill or a full disk has torn can only be the last: it is cut off when the
+journal is opened again. A broken line before the last is not the work of a kill, and is refused.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The model of a job, ready to run: a session pinned to an instruction set, what it takes and gives, its kernels' orders."""
+"""The model of a job, ready to run: a session pinned to an instruction set, what it takes, its kernels' orders."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ class JobModel:
             self.isa = "reference" if knob("reference") else instruction_sets.current().name
         if self.session.graph.updates:
             raise UnsupportedError(
-                f"Model {self.session.graph.name!r} keeps state from batch to batch: its rows depend on all rows before "
-                "them, which a job that can be resumed does not promise. Build it with stateful=False."
+                f"Model {self.session.graph.name!r} keeps state from batch to batch: its rows depend on all rows "
+                "before them, which a job that can be resumed does not promise. Build it with stateful=False."
             )
         self.specs = [value.spec for value in self.session.graph.inputs]
         self.input_names = list(self.session.input_names)

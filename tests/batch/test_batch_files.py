@@ -330,7 +330,7 @@ def test_steps_behind_the_model(tmp_path: Path) -> None:
     shares = np.exp(EXPECTED.astype("f8")) / np.exp(EXPECTED.astype("f8")).sum(1, keepdims=True)
     found = np.load(tmp_path / "o-classes_value.npy")
     np.testing.assert_allclose(found, np.take_along_axis(shares, order, 1), rtol=1e-6)
-    with pytest.raises(ArgumentError, match="no step 'argmx'.*'argmax'"):
+    with pytest.raises(ArgumentError, match=r"no step 'argmx'.*'argmax'"):
         Job(MODEL, X, tmp_path / "p.npy", post="argmx").run()
     with pytest.raises(ShapeError, match="top-5"):
         Job(MODEL, X, tmp_path / "p-{output}.npy", post="top-5").run()

@@ -23,8 +23,8 @@ class NpyFormat:
         refuse_objects(columns, "a .npy file", path)
         if len(columns) != 1:
             raise ArgumentError(
-                f"{path}: a .npy file holds one array, there are the columns {', '.join(columns)}. Write {{output}} into "
-                "the name for a file each, or use .parquet, .zarr or .csv."
+                f"{path}: a .npy file holds one array, there are the columns {', '.join(columns)}. Write {{output}} "
+                "into the name for a file each, or use .parquet, .zarr or .csv."
             )
 
     def encode(self, columns: Columns, whole: bool, metadata: Mapping[str, Any]) -> Any:

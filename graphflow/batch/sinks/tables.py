@@ -65,11 +65,14 @@ class TableFormat:
 
         first = self._read(next(parts))
         wanted = _widened(first.schema).with_metadata(_packed(metadata))
-        with DurableFile(draft) as file, pa.PythonFile(file, mode="w") as target:
-            with self._writer(target, wanted) as writer:
-                writer.write_table(first.cast(wanted))
-                for path in parts:
-                    writer.write_table(self._read(path).cast(wanted))
+        with (
+            DurableFile(draft) as file,
+            pa.PythonFile(file, mode="w") as target,
+            self._writer(target, wanted) as writer,
+        ):
+            writer.write_table(first.cast(wanted))
+            for path in parts:
+                writer.write_table(self._read(path).cast(wanted))
 
 
 def _widened(schema: Any) -> Any:

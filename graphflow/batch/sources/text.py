@@ -1,8 +1,9 @@
 """CSV and JSON lines, from files and from standard input.
 
-Both are read by Python's own modules. A record that is not what it should be is a bad row: another number of fields than
-the header, a quote in the wrong place, text that is not of the encoding, a field or line beyond its limit, a line that is
-not one JSON object, or names a key twice. Values stay text (or what JSON says they are) until an input needs numbers.
+Both are read by Python's own modules. A record that is not what it should be is a bad row: another number of fields
+than the header, a quote in the wrong place, text that is not of the encoding, a field or line beyond its limit, a line
+that is not one JSON object, or names a key twice. Values stay text (or what JSON says they are) until an input needs
+numbers.
 """
 
 from __future__ import annotations
