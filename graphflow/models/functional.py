@@ -1,9 +1,12 @@
-"""`Model`: a graph of layer calls between inputs and outputs, that is a layer itself and runs on arrays."""
+"""`Model`: a graph of layer calls between inputs and outputs, that is a layer itself and runs on arrays.
+
+What runs models is imported by the first run, so that describing and opening them costs less.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,9 +20,9 @@ from graphflow.layers.registry import layer
 from graphflow.layers.stand_ins import is_tensor
 from graphflow.layers.tensor import KerasTensor
 from graphflow.models.forwarded import Forwarded
-from graphflow.models.predict import is_batches, predict_arrays, predict_batches
-from graphflow.runtime.feed import check_names
-from graphflow.runtime.session import Session
+
+if TYPE_CHECKING:
+    from graphflow.runtime.session import Session
 
 Array = np.ndarray[Any, Any]
 
@@ -158,6 +161,8 @@ class Model(Forwarded, Layer):
             nested = self._nested_inputs
             if isinstance(nested, dict) and set(given) == set(nested):
                 return [given[key] for key in sorted(nested, key=str)]
+            from graphflow.runtime.feed import check_names
+
             check_names(given, names)
             return [given[name] for name in names]
         if isinstance(given, (list, tuple)):
@@ -236,6 +241,8 @@ class Model(Forwarded, Layer):
     def session(self, training: bool = False, losses: bool = False) -> Session:
         """The runnable form; made when it is first asked for, and kept. The arguments are those of `graph`."""
         if (training, losses) not in self._sessions:
+            from graphflow.runtime.session import Session
+
             self._sessions[training, losses] = Session(self.graph(training, losses))
         return self._sessions[training, losses]
 
@@ -256,6 +263,8 @@ class Model(Forwarded, Layer):
             ArgumentError: missing or unknown inputs.
             ShapeError, DTypeError, DataError: an input that does not fit; the message names it.
         """
+        from graphflow.models.predict import is_batches, predict_arrays, predict_batches
+
         session = self.session()
         if is_batches(x):
             if batch_size is not None:
