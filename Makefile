@@ -60,6 +60,7 @@ bench: .venv/oracle
 	$(BIN)/python -m benchmarks.export_onnx
 	$(BIN)/python -m benchmarks.models
 	$(BIN)/python -m benchmarks.startup
+	$(BIN)/python -m benchmarks.opening
 	$(BIN)/python -m benchmarks.scaling
 
 # a wheel, built through the source distribution, tried in an empty environment elsewhere
