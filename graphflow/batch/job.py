@@ -120,6 +120,7 @@ class Job:
         self.source_options = dict(source_options or {})
         self.work = None if work is None else Path(work)
         self.progress = progress
+        self._begun = False
 
     def run(self, resume: bool = True, engine: Engine | None = None) -> Report:
         """Do what is left of the job.
@@ -138,6 +139,7 @@ class Job:
             KeyboardInterrupt: likewise.
         """
         start = time.perf_counter()
+        self._begun = False
         opened = self.open()
         sink = opened.sink
         try:
@@ -156,6 +158,10 @@ class Job:
                 journal.close()
         finally:
             opened.source.close()
+
+    def can_resume(self) -> bool:
+        """Whether the last `run` began, or went on with, a job that the next one can go on with."""
+        return self._begun
 
     # -- parts
 
@@ -303,6 +309,7 @@ class Job:
 
     def _run(self, opened: Opened, journal: Journal | None, start: float, engine: Engine | None) -> Report:
         header = self._header(opened, journal)
+        self._begun = journal is not None
         settings = self._settings(header["settings"])
         opened = self._pinned(header, opened)
         entries = {one["shard"]: one for one in journal.of_kind("shard")} if journal else {}

@@ -286,7 +286,7 @@ def test_a_torn_line_is_cut_off_and_a_broken_one_refused(tmp_path: Path, hooks: 
     journal.write_bytes(whole[:-2] + b"?\n" + line_of({"kind": "end"}))
     with pytest.raises(DataError, match="is damaged, and lines follow it"):
         Job(MODEL, X, output, **SMALL).run()
-    journal.write_bytes(whole + b"12345678 {\"kind\":")
+    journal.write_bytes(whole + b'12345678 {"kind":')
     assert Job(MODEL, X, output, **SMALL).run().status == "finished"
     np.testing.assert_array_equal(np.load(output), MODEL.predict(X, verbose=0))
 
@@ -340,9 +340,7 @@ def test_an_interrupt_stops_cleanly(tmp_path: Path) -> None:
     np.testing.assert_array_equal(np.load(tmp_path / "o.npy"), MODEL.predict(X, verbose=0))
 
 
-def test_the_instruction_set_is_kept_or_refused(
-    tmp_path: Path, hooks: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_instruction_set_is_kept_or_refused(tmp_path: Path, hooks: None, monkeypatch: pytest.MonkeyPatch) -> None:
     sets = list(isa.available())
     with graphflow.knobs(isa=sets[0]):
         output = stopped_job(tmp_path)
