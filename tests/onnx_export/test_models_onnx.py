@@ -38,7 +38,7 @@ def test_a_model_of_the_cases(name: str, opset: int) -> None:
 
 
 def test_a_function_that_could_not_be_traced_is_refused_by_its_layer() -> None:
-    with pytest.raises(UnsupportedError, match="layer 'lambda.*could not be traced"):
+    with pytest.raises(UnsupportedError, match=r"layer 'lambda.*could not be traced"):
         to_onnx(models.make("mixed"))
 
 
@@ -146,6 +146,22 @@ def test_windows_over_axes_of_any_length(kind: str, strides: int) -> None:
     for size in range(1, 12):
         array = np.random.default_rng(size).standard_normal((2, *(size,) * rank, 2)).astype("float32")
         assert difference(session.run(None, {"x": array}), [model.predict(array)]) <= ALLOWED
+
+
+@pytest.mark.parametrize("activation", [None, "relu"])
+@pytest.mark.parametrize("kind", ["MaxPooling2D", "AveragePooling2D", "Conv2D"])
+@pytest.mark.parametrize("padding", ["valid", "same"])
+def test_a_border_of_zeros_is_no_border_of_the_window(kind: str, padding: str, activation: str | None) -> None:
+    """ONNX Runtime moves a border into the operator behind it, where a pooling's is another."""
+    own: dict[str, Any] = {"filters": 2, "kernel_size": 3} if kind == "Conv2D" else {"pool_size": 3}
+    x = Input((None, 9, 2), name="x")
+    inside = graphflow.layers.Activation(activation)(x)
+    padded = graphflow.layers.ZeroPadding2D(2)(inside)
+    model = Model(x, getattr(graphflow.layers, kind)(padding=padding, strides=2, **own)(padded))
+    array = -np.abs(np.random.default_rng(0).standard_normal((2, 8, 9, 2))).astype("float32")
+    proto = check(model, [array])
+    kinds = [node.op_type for node in proto.graph.node]
+    assert ("Max" in kinds) == (kind == "MaxPooling2D" and activation is None)
 
 
 # -- masks, states and cells

@@ -104,14 +104,48 @@ def _conv_transpose(w: Writer, node: Node) -> None:
     _closed_by(w, node, name, order, residual)
 
 
+NOT_NEGATIVE = frozenset(
+    ("relu", "sigmoid", "hard_sigmoid", "softplus", "exponential", "absolute", "square", "sqrt", "softmax")
+)
+KEEP_SIGN = frozenset(("max_pool", "average_pool", "pad", "transpose", "concatenate", "linear"))
+
+
+def _has_zero_border(x: Value) -> bool:
+    """Whether a pooling takes what has a border of zeros and may be negative elsewhere.
+
+    Runtimes move such a border into the pooling, where it counts as minus infinity; ONNX Runtime 1.31 is one of them,
+    https://github.com/microsoft/onnxruntime/pull/18136. A Max of one operand in between keeps them apart.
+    """
+    return x.node is not None and x.node.op.name == "pad" and not _is_not_negative(x)
+
+
+def _is_not_negative(value: Value) -> bool:
+    """Whether no element can be below zero, as far as a few steps back tell."""
+    waiting, seen = [value], 0
+    while waiting:
+        node, seen = waiting.pop().node, seen + 1
+        if node is None or seen > 32:
+            return False
+        name = node.op.name
+        if name in NOT_NEGATIVE or (name == "clip" and node.attrs.get("alpha", 0.0) >= 0):
+            continue
+        if name not in KEEP_SIGN or (name == "pad" and node.attrs["value"] < 0):
+            return False
+        waiting.extend(one for one in node.inputs if one is not None)
+    return True
+
+
 def _pool(w: Writer, node: Node) -> None:
     """Averages count real elements alone, which is ONNX' count_include_pad=0, its default."""
     x = source(node)
     order = channels_first(x.spec.rank)
     size = node.attrs["size"]
+    given = w.get(x, order)
+    if node.op.name == "max_pool" and _has_zero_border(x):
+        given = w.emit("Max", [given])
     name = w.emit(
         {"max_pool": "MaxPool", "average_pool": "AveragePool"}[node.op.name],
-        [w.get(x, order)],
+        [given],
         kernel_shape=list(size),
         strides=_unless(1, node.attrs["strides"]),
         **_padding(w, x.spec.shape[1:-1], size, node, (1,) * len(size)),
