@@ -1,5 +1,7 @@
 """Looking at models: what they are made of and what they cost, as data that prints itself."""
 
+from graphflow.inspect.compare import Comparison, compare
+from graphflow.inspect.diff import Diff, diff
 from graphflow.inspect.explain import Explanation, explain
 from graphflow.inspect.flops import Flops, flops
 from graphflow.inspect.graphs import from_networkx, graph_data, to_networkx
@@ -8,13 +10,19 @@ from graphflow.inspect.profile import Profile, profile
 from graphflow.inspect.roofline import Roofline, roofline
 from graphflow.inspect.summary import format_summary, print_summary
 from graphflow.inspect.text import encodable, escaped
+from graphflow.inspect.trace import Trace, trace
 
 __all__ = [
+    "Comparison",
+    "Diff",
     "Explanation",
     "Flops",
     "Memory",
     "Profile",
     "Roofline",
+    "Trace",
+    "compare",
+    "diff",
     "encodable",
     "escaped",
     "explain",
@@ -27,4 +35,5 @@ __all__ = [
     "profile",
     "roofline",
     "to_networkx",
+    "trace",
 ]

@@ -105,7 +105,7 @@ COSTS: dict[str, Cost] = {
     **dict.fromkeys(("pad_from_inside", "reverse_sequence"), MOVED),
     **dict.fromkeys(("getitem", "gather_axis", "gather_elements", "gather_nd", "triangle", "bitcast"), TAKEN),
     **dict.fromkeys(("equal", "not_equal", "less", "less_equal", "greater", "greater_equal"), EACH),
-    **dict.fromkeys(("logical_and", "logical_or", "logical_not", "cast", "where", "any", "all"), MOVED),
+    **dict.fromkeys(("logical_and", "logical_or", "logical_not", "cast", "cast_narrow", "where", "any", "all"), MOVED),
     **dict.fromkeys(("transpose", "concatenate", "pad", "broadcast_to", "tile", "repeat", "flip", "split"), MOVED),
     **dict.fromkeys(("reshape", "reshape_to", "flatten", "expand_dims", "squeeze"), VIEW),
     "shape": VIEW,

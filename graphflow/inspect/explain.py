@@ -9,7 +9,6 @@ from graphflow.inspect.data import Report
 from graphflow.inspect.subject import Subject, layer_name
 from graphflow.inspect.table import table
 from graphflow.ir.record import Journal
-from graphflow.kernels.layout import Call, KernelDef
 from graphflow.kernels.table import rows_of
 from graphflow.passes import PIPELINE
 from graphflow.runtime.plan import Plan, PlannedNode
@@ -106,7 +105,7 @@ class Explanation(Report):
         used = f"{self.isa} kernels" if self.isa else "references only"
         lines = [
             f"{self.model}: {shown}",
-            f"{self.nodes_before} nodes described, {self.nodes_after} tuned, {self.planned} to run; "
+            f"{self.nodes_before} nodes as described; {self.nodes_after} tuned, {self.planned} of them in every run; "
             f"{used}, threads: {self.threads}, precision: {self.precision}",
             "",
         ]
@@ -197,7 +196,7 @@ def _choice(session: Session, plan: Plan, planned: PlannedNode) -> Choice:
         None if planned.kernel is None else planned.kernel.name,
         "" if planned.kernel is None else planned.kernel.order,
         _why(planned, session),
-        _others(session, plan, planned),
+        _others(planned),
         tuple(step.leaf for step in layout.steps) if layout is not None else (),
         _shares(plan, planned),
         layout is not None and held is not None and any(held is one for one in places),
@@ -216,40 +215,22 @@ def _why(planned: PlannedNode, session: Session) -> str:
         return "a loop in Python over the plan of its body"
     if planned.kernel is None:
         return planned.reason
-    return f"the first that takes it; {planned.reason}" if planned.reason else "the first that takes it"
+    if planned.layout is not None and not planned.layout.steps:
+        return "nothing to copy: its operands are computed where they lie in it"
+    if planned.reason:
+        return f"the first that takes it; {planned.reason}"
+    return "the first that takes it" if len(rows_of(planned.node.op.name)) > 1 else "the only kernel of this op"
 
 
-def _others(session: Session, plan: Plan, planned: PlannedNode) -> tuple[tuple[str, str], ...]:
+def _others(planned: PlannedNode) -> tuple[tuple[str, str], ...]:
     """Every kernel of the op that was not taken, and why."""
-    if session._isa is None or planned.reason == "view":
+    if planned.call is None:
         return ()
-    call = _call(session, plan, planned)
-    rows: tuple[KernelDef, ...] = rows_of(planned.node.op.name)
     return tuple(
-        (row.name, row.refuses(call) or "it would take it, but comes later in the table")
-        for row in rows
+        (row.name, row.refuses(planned.call) or "it would take it, but comes later in the table")
+        for row in rows_of(planned.node.op.name)
         if row is not planned.kernel
     )
-
-
-def _call(session: Session, plan: Plan, planned: PlannedNode) -> Call:
-    node, isa = planned.node, session._isa
-    assert isa is not None
-    known = {key[0][0] for key in plan.bound if len(key[0]) == 1}
-    return Call(
-        node.attrs,
-        tuple(None if value is None else plan.specs.get(value, value.spec) for value in node.inputs),
-        tuple(plan.specs.get(value, value.spec) for value in node.outputs),
-        tuple(value is None or value in known or _is_bound(plan, value) for value in node.inputs),
-        isa,
-        plan.program.threads,
-        session.precision,
-    )
-
-
-def _is_bound(plan: Plan, value: Any) -> bool:
-    held = plan.storage.of.get(value)
-    return held is not None and held.kind == "bound"
 
 
 def _shares(plan: Plan, planned: PlannedNode) -> tuple[int, ...]:

@@ -11,7 +11,7 @@ import numpy as np
 from graphflow.inspect.data import Report
 from graphflow.inspect.subject import Subject, layer_name
 from graphflow.inspect.table import sized, table
-from graphflow.ir.graph import Value
+from graphflow.ir.graph import Graph, Value
 from graphflow.runtime.memory import ALIGNMENT, Lifetime, lower_bound
 from graphflow.runtime.plan import Plan
 from graphflow.runtime.session import Session
@@ -156,7 +156,7 @@ def memory(model: Any, input_shapes: Any = None) -> Memory:
         plan.program.scratch * plan.program.threads,
         sum(nbytes(specs[value]) for value in session.graph.inputs),
         sum(nbytes(spec) for spec in plan.results),
-        _weights(session),
+        _weights(subject.graph),
         bound_bytes(session, plan),
         {layer_name(one.node): one.body.plan.arena_bytes for one in plan.nodes if one.body is not None},
         tuple(_steps(plan, blocks)),
@@ -196,10 +196,10 @@ def _steps(plan: Plan, blocks: tuple[Block, ...]) -> Iterator[MemoryStep]:
         yield MemoryStep(layer_name(planned.node), planned.node.op.name, size, len(live), reach)
 
 
-def _weights(session: Session) -> int:
-    """Bytes of the variables and constants of a session's graph."""
-    arrays = {id(variable): variable.value for variable in session.graph.variables()}
-    for node in session.graph.nodes:
+def _weights(graph: Graph) -> int:
+    """Bytes of the variables and constants of a graph."""
+    arrays = {id(variable): variable.value for variable in graph.variables()}
+    for node in graph.nodes:
         for value in node.inputs:
             if value is not None and value.kind == "constant":
                 arrays[id(value)] = np.asarray(value.payload)

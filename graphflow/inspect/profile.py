@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -68,9 +68,8 @@ class Profile(Report):
 
     Attributes:
         model, input_shapes: what ran.
-        repeats: how often.
-        total: seconds of a whole run, as `predict` takes them for one batch, the median; steps_total: the sum of the
-            steps, whose times are means over the third of the runs around the median one.
+        repeats: how often. All times but `plain` are means over the third of the runs around the median one.
+        total: seconds of a whole run; steps_total: of its steps; plain: of a run that notes no times, the median.
         machine: what it could do.
         layers, steps: the rows, in the order of the run.
     """
@@ -80,6 +79,7 @@ class Profile(Report):
     repeats: int
     total: float
     steps_total: float
+    plain: float
     machine: Roofline
     layers: tuple[Timed, ...]
     steps: tuple[Timed, ...]
@@ -168,55 +168,66 @@ def profile(
     subject = subject_for(model, inputs, input_shapes)
     arrays = subject.arrays(inputs, seed)
     session = subject.session
-    plan, whole, steps = _measure(session, arrays, repeats)
-    isa = session._isa.name if session._isa is not None else ""
-    machine = roofline(isa, plan.program.threads)
+    measured = _measure(session, arrays, repeats)
+    plan, steps = measured.plan, measured.steps
+    machine = roofline(session._isa.name if session._isa is not None else "", plan.program.threads)
     total = float(sum(steps))
     stage = stages(session.graph)
-    rows = [_timed(plan, planned, stage, steps, total, machine) for planned in plan.nodes]
-    layers = _by_layer(rows, total, machine)
-    whole_run = float(np.median(whole))
-    return Profile(subject.name, _shapes(subject, arrays), len(whole), whole_run, total, machine, layers, tuple(rows))
+    rows = tuple(_timed(plan, planned, stage, steps, total, machine) for planned in plan.nodes)
+    return Profile(
+        subject.name,
+        _shapes(subject, arrays),
+        measured.repeats,
+        measured.whole,
+        total,
+        measured.plain,
+        machine,
+        _by_layer(rows, total, machine),
+        rows,
+    )
 
 
 def _shapes(subject: Subject, arrays: Sequence[Array]) -> dict[str, tuple[int, ...]]:
     return {value.name: array.shape for value, array in zip(subject.graph.inputs, arrays, strict=True)}
 
 
-def _measure(session: Session, arrays: list[Array], repeats: int | None) -> tuple[Plan, list[float], list[float]]:
-    """The plan, seconds of whole runs, and typical seconds of each step."""
-    stateful = bool(session.graph.updates)
+class _Measured(NamedTuple):
+    plan: Plan
+    repeats: int
+    plain: float
+    whole: float
+    steps: list[float]
 
-    def plain_run() -> float:
-        begun = time.perf_counter()
-        if stateful:
-            session.timed(arrays)
-        else:
-            session.run(arrays)
-        return time.perf_counter() - begun
 
+def _measure(session: Session, arrays: list[Array], repeats: int | None) -> _Measured:
+    """Let runs that note times and plain ones take turns.
+
+    Of the runs that note times, the third around the median one is kept, and averaged: so the steps add up to the run,
+    which medians of single steps do not where a machine is shared.
+    """
+    run = session.timed if session.graph.updates else session.run
     for _ in range(WARM_UP):
         session.timed(arrays)
-        once = plain_run()
+        once = _seconds(lambda: run(arrays))
     count = repeats or int(min(MOST, max(FEWEST, SECONDS / 2 / max(once, 1e-9))))
-    whole, noted = [], []
+    plain, whole, noted = [], [], []
     for _ in range(count):
-        whole.append(plain_run())
+        plain.append(_seconds(lambda: run(arrays)))
+        begun = time.perf_counter()
         plan, times = session.timed(arrays)
-        noted.append(np.diff(times))
-    return plan, whole, _typical(np.array(noted, np.float64).reshape(count, -1) / 1e9)
+        whole.append(time.perf_counter() - begun)
+        noted.append(np.diff(times) / 1e9)
+    third = max(1, count // 3)
+    first = (count - third) // 2
+    middle = np.argsort(whole, kind="stable")[first : first + third]
+    steps = np.array(noted, np.float64).reshape(count, -1)[middle].mean(axis=0)
+    return _Measured(plan, count, float(np.median(plain)), float(np.array(whole)[middle].mean()), steps.tolist())
 
 
-def _typical(noted: Array) -> list[float]:
-    """The time of each step (runs, steps), as the mean of the third of the runs around the median one.
-
-    So the steps add up to what a run takes, which medians of single steps do not where a machine is shared.
-    """
-    third = max(1, len(noted) // 3)
-    first = (len(noted) - third) // 2
-    middle = np.argsort(noted.sum(axis=1), kind="stable")[first : first + third]
-    steps: list[float] = noted[middle].mean(axis=0).tolist()
-    return steps
+def _seconds(run: Callable[[], object]) -> float:
+    begun = time.perf_counter()
+    run()
+    return time.perf_counter() - begun
 
 
 def _timed(

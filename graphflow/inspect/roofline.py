@@ -1,4 +1,4 @@
-"""What the machine could do: multiply-adds in registers, and bytes from memory and from caches, measured once a process.
+"""What the machine could do: multiply-adds in registers, bytes from memory and caches, measured once a process.
 
     attainable time of a step = max(FLOPs / peak, bytes / bandwidth)
 
