@@ -4,7 +4,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 SOURCES := $(wildcard kernels/*) setup.py pyproject.toml
 
-.PHONY: demo test lint types docs parity parity-table real bench fuzz wheel check clean onnx-tests
+.PHONY: demo test lint types docs parity parity-table real bench fuzz race wheel check clean onnx-tests
 
 $(BIN)/python:
 	$(PYTHON) -m venv .venv
@@ -55,6 +55,13 @@ onnx-tests: .venv/test .venv/oracle
 
 fuzz: .venv/test
 	$(BIN)/python -m pytest -m fuzz
+
+# the loop and the pool of threads under a race detector
+race:
+	mkdir -p build
+	$(CC) -fsanitize=thread -g -O1 -ffp-contract=off -Ikernels tests/native/pool_race.c kernels/loop.c kernels/threads.c \
+		kernels/leaf_base.c -o build/pool_race -pthread -lm
+	build/pool_race
 
 bench: .venv/oracle
 	$(BIN)/python -m benchmarks.export_onnx

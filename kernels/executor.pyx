@@ -9,7 +9,6 @@ arrays of one run: inputs, outputs, updates.
 """
 
 from libc.stdint cimport int64_t, uintptr_t
-from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
 from cpython.exc cimport PyErr_CheckSignals
 cimport numpy as cnp
@@ -41,7 +40,14 @@ cdef extern from "loop.h" nogil:
     int gf_loop(gf_program *) noexcept
     int64_t gf_now() noexcept
     void *gf_memory(size_t) noexcept
+    void *gf_zeros(size_t) noexcept
     void gf_memory_free(void *) noexcept
+    int64_t gf_memory_fail_after(int64_t) noexcept
+
+
+def fail_allocations_after(int64_t count):
+    """For tests: let every allocation of a context fail after `count` more; -1: none. Returns how many are in use."""
+    return gf_memory_fail_after(count)
 
 
 cdef class Program:
@@ -100,9 +106,9 @@ cdef class Context:
         self.versions = versions
         self.memory = <char *>gf_memory(program.arena)
         self.scratch = <char *>gf_memory(each * program.threads)
-        self.slots = <int64_t *>calloc(slots + 1, sizeof(int64_t))
-        self.steps = <gf_step *>calloc(count + 1, sizeof(gf_step))
-        self.workers = <gf_worker *>calloc(program.threads, sizeof(gf_worker))
+        self.slots = <int64_t *>gf_zeros((slots + 1) * sizeof(int64_t))
+        self.steps = <gf_step *>gf_zeros((count + 1) * sizeof(gf_step))
+        self.workers = <gf_worker *>gf_zeros(program.threads * sizeof(gf_worker))
         if not (self.memory and self.scratch and self.slots and self.steps and self.workers):
             raise MemoryError(f"A plan needs {program.arena + each * program.threads} bytes of working memory.")
         for i in range(program.threads):
@@ -147,9 +153,9 @@ cdef class Context:
     def __dealloc__(self):
         gf_memory_free(self.memory)
         gf_memory_free(self.scratch)
-        free(self.slots)
-        free(self.steps)
-        free(self.workers)
+        gf_memory_free(self.slots)
+        gf_memory_free(self.steps)
+        gf_memory_free(self.workers)
 
     cdef void _relocate(self, list bound):
         cdef const int64_t[:, ::1] rows = self.program.fixed

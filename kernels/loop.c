@@ -1,7 +1,9 @@
 #define _GNU_SOURCE
 #include "loop.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <time.h>
 
@@ -68,22 +70,44 @@ int gf_loop(gf_program *program)
     return result;
 }
 
+static _Atomic int64_t gf_allocations_left = -1, gf_in_use;
+
 void *gf_memory(size_t bytes)
 {
     enum { HUGE = 2 << 20 };
     void *memory = 0;
-    if (bytes < 2 * HUGE)
-        return posix_memalign(&memory, 64, bytes ? bytes : 64) ? 0 : memory;
-    bytes = (bytes + HUGE - 1) / HUGE * HUGE;
-    if (posix_memalign(&memory, HUGE, bytes))
+    int huge = bytes >= 2 * HUGE;
+    int64_t left = atomic_load(&gf_allocations_left);
+    if (left == 0)
+        return 0;
+    if (left > 0)
+        atomic_fetch_sub(&gf_allocations_left, 1);
+    bytes = huge ? (bytes + HUGE - 1) / HUGE * HUGE : bytes ? bytes : 64;
+    if (posix_memalign(&memory, huge ? HUGE : 64, bytes))
         return 0;
 #if defined(MADV_HUGEPAGE)
-    madvise(memory, bytes, MADV_HUGEPAGE);
+    if (huge)
+        madvise(memory, bytes, MADV_HUGEPAGE);
 #endif
+    atomic_fetch_add(&gf_in_use, 1);
     return memory;
+}
+
+void *gf_zeros(size_t bytes)
+{
+    void *memory = gf_memory(bytes);
+    return memory ? memset(memory, 0, bytes) : 0;
 }
 
 void gf_memory_free(void *memory)
 {
+    if (memory)
+        atomic_fetch_sub(&gf_in_use, 1);
     free(memory);
+}
+
+int64_t gf_memory_fail_after(int64_t count)
+{
+    atomic_store(&gf_allocations_left, count);
+    return atomic_load(&gf_in_use);
 }

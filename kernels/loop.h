@@ -32,6 +32,12 @@ int64_t gf_now(void);
 
 /* Memory for arenas and scratch: 64-byte aligned, on huge pages where it is large. Null when there is none. */
 void *gf_memory(size_t bytes);
+/* The same, all zeros. */
+void *gf_zeros(size_t bytes);
 void gf_memory_free(void *memory);
+
+/* For tests: the allocation after `count` more fails, and all after it; a negative count: none does. Returns how many
+ * pieces of memory are in use. */
+int64_t gf_memory_fail_after(int64_t count);
 
 #endif
