@@ -55,6 +55,22 @@ class Positive:
         return [kept[kept > 0]]
 
 
+class Halving:
+    """Halves until the sum is small: as many steps as the data need, and weights before and after."""
+
+    def __init__(self) -> None:
+        self.w = Variable(np.eye(3, dtype=np.float32), "w")
+        self.variables = [self.w]
+
+    def __call__(self, operands: Sequence[Any], scope: Any) -> list[Any]:
+        x = ops.matmul(operands[0], ops.add(self.w, self.w))
+        steps = 0
+        with scope(("loop",)):
+            while value_of(ops.sum(ops.absolute(x))) > 1:
+                x, steps = ops.multiply(x, np.float32(0.5)), steps + 1
+        return [ops.matmul(x, self.w), np.asarray(steps)]
+
+
 def data(rows: int) -> np.ndarray:
     return np.random.default_rng(rows).normal(size=(rows, 3)).astype(np.float32)
 
@@ -96,6 +112,21 @@ def test_what_depends_on_data_runs_on_arrays() -> None:
     np.testing.assert_array_equal(model(x), x[x > 0])
     with pytest.raises(UnsupportedError, match="What is positive depends on data"):
         model.session([(3, 3)])
+
+
+def test_between_the_places_where_data_decide_segments_are_planned_and_kept() -> None:
+    model = GraphModel(Halving(), [X], [Y, ValueSpec("steps", (), "int64")])
+    for rows, kept in ((4, 3), (4, 3), (2, 6)):
+        y, steps = model(data(rows))
+        expected, count = 2 * data(rows), 0
+        while np.abs(expected).sum() > 1:
+            expected, count = expected / 2, count + 1
+        assert steps == count
+        assert count > 1
+        np.testing.assert_allclose(y, expected, rtol=1e-6)
+        assert len(model._segments) == kept
+    model.program.w.assign(np.zeros((3, 3)))
+    assert model(data(4))[1] == 0
 
 
 @pytest.mark.parametrize("program", [Affine, Rows, Positive])

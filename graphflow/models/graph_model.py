@@ -7,7 +7,7 @@ A program is a callable that applies `graphflow.ops` functions to whatever opera
 
 One graph with open sizes serves all input shapes where that can be built. Where the program must know its sizes, a
 graph is built for each set of input shapes, and what follows from shapes is computed while it is built. Where it must
-know the data, nothing can be planned, and it runs on arrays.
+know the data, it runs in segments, each planned when its inputs are there; see `graphflow.models.segments`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -26,7 +26,8 @@ from graphflow.ir.build import GraphBuilder
 from graphflow.ir.graph import Graph
 from graphflow.models.forwarded import Forwarded
 from graphflow.models.predict import is_batches, predict_arrays, predict_batches
-from graphflow.ops.known import UnknownValueError
+from graphflow.models.segments import SegmentCache, Segments
+from graphflow.ops.known import UnknownValueError, value_of
 from graphflow.ops.registry import OpDef
 from graphflow.runtime.feed import as_array, as_input, check_names
 from graphflow.runtime.session import Session
@@ -125,6 +126,7 @@ class GraphModel(Forwarded):
         self._open: Session | None = None
         self._open_failed: GraphflowError | None = None
         self._sessions: OrderedDict[tuple[Shape, ...], Session | None] = OrderedDict()
+        self._segments = SegmentCache()
 
     def __getstate__(self) -> dict[str, Any]:
         return {key: getattr(self, key) for key in ("program", "inputs", "outputs", "name")}
@@ -243,8 +245,11 @@ class GraphModel(Forwarded):
             session = self._session(tuple(array.shape for array in fed))
             if session is not None:
                 return session.run(fed)
-        with np.errstate(all="ignore"):
-            return [_given_out(result) for result in self.program(fed, lambda origin: nullcontext())]
+        segments = Segments(self._segments, self.name)
+        operands = [segments.input(one) if isinstance(one, np.ndarray) else one for one in fed]
+        with np.errstate(all="ignore"), segments.tracing():
+            results = self.program(operands, segments.within)
+            return [_given_out(result) for result in results]
 
     def _flat(self, *args: Any) -> list[Any]:
         """What was given for the inputs, in their order."""
@@ -319,7 +324,7 @@ def _given_out(result: Any) -> Any:
         return [_given_out(one) for one in result]
     if result is None:
         return None
-    return np.asarray(result.value if isinstance(result, Variable) else result)
+    return value_of(result)
 
 
 class _Runner:

@@ -34,7 +34,7 @@ def value_of(x: Any, what: str = "A value") -> Array:
     """The elements of an operand.
 
     Args:
-        x: an array, a variable, or a tensor whose elements follow from shapes.
+        x: an array, a variable, a tensor whose elements follow from shapes, or one that computes them when it is asked.
         what: how a message names it.
 
     Raises:
@@ -44,6 +44,10 @@ def value_of(x: Any, what: str = "A value") -> Array:
         return x.value
     if isinstance(x, (np.ndarray, np.generic)):
         return np.asarray(x)
+    ask = getattr(x, "__gf_value__", None)
+    if ask is not None:
+        given: Array = ask()
+        return given
     if not is_known(x):
         raise UnknownValueError(f"{what} depends on data, so that it is not known before the model runs.")
     found: Array = x.known

@@ -28,6 +28,14 @@ class NodeDef:
     outputs: tuple[str, ...]
     attrs: dict[str, Any]
 
+    def taken(self) -> set[str]:
+        """The names of all values that it takes, also inside its subgraphs."""
+        found = set(self.inputs)
+        for graph in (one for value in self.attrs.values() if isinstance(value, GraphDef) for one in value.walk()):
+            found.update(one.name for one in graph.outputs)
+            found.update(name for node in graph.nodes for name in node.inputs)
+        return found
+
     @property
     def place(self) -> str:
         """How a message names it."""
@@ -44,6 +52,7 @@ class GraphDef:
         inputs, outputs: what it takes and gives.
         initializers: arrays and variables by name.
         nodes: in an order in which they can be computed.
+        done: for each node, the values that nothing takes after it.
     """
 
     name: str
@@ -51,6 +60,7 @@ class GraphDef:
     outputs: tuple[ValueSpec, ...] = ()
     initializers: dict[str, Any] = field(default_factory=dict)
     nodes: list[NodeDef] = field(default_factory=list)
+    done: list[tuple[str, ...]] = field(default_factory=list)
 
     def walk(self) -> Iterator[GraphDef]:
         """This graph and all graphs in it."""
@@ -59,3 +69,13 @@ class GraphDef:
             graph = stack.pop()
             yield graph
             stack.extend(one for node in graph.nodes for one in node.attrs.values() if isinstance(one, GraphDef))
+
+    def find_last_uses(self) -> None:
+        """Fill `done`: what is not held any longer need not be computed, or frees its memory."""
+        held = {one.name for one in self.outputs} | {""}
+        self.done = []
+        for node in reversed(self.nodes):
+            names = (node.taken() | set(node.outputs)) - held
+            held |= names
+            self.done.append(tuple(names))
+        self.done.reverse()

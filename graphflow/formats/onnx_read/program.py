@@ -60,6 +60,7 @@ class OnnxProgram:
         self.where = where
         found: dict[Variable, None] = {}
         for one in graph.walk():
+            one.find_last_uses()
             found.update((value, None) for value in one.initializers.values() if isinstance(value, Variable))
         self.variables: list[Variable] = list(found)
 
@@ -74,10 +75,12 @@ class OnnxProgram:
                 f"{self.where}: graph {graph.name!r} takes {len(graph.inputs)} inputs, received {len(operands)}."
             )
         env.update(zip((one.name for one in graph.inputs), operands, strict=True))
-        for node in graph.nodes:
+        for node, done in zip(graph.nodes, graph.done, strict=True):
             with scope(node.path):
                 results = self._apply(node, env, scope)
             env.update(zip(node.outputs, results, strict=False))
+            for name in done:
+                env.pop(name, None)
         return [self._named(env, one.name, graph.name) for one in graph.outputs]
 
     def _named(self, env: Mapping[str, Any], name: str, place: str) -> Any:

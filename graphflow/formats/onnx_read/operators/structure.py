@@ -69,9 +69,9 @@ def size(node: Call, x: Any) -> Any:
 def _reshaped(x: Any, target: Any, allowzero: bool) -> Any:
     if not is_known(target):
         partly = getattr(target, "known", None)
-        if partly is None or (partly == 0).any():
-            value_of(target, "The shape to reshape to")
-        return reshape_to(x, target)
+        if partly is not None and not (partly == 0).any():
+            return reshape_to(x, target)
+        target = value_of(target, "The shape to reshape to")
     sizes: list[Any] = list(integers(target))
     given = shape_of(x)
     if not allowzero:
