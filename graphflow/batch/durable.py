@@ -12,6 +12,7 @@ its place, or return how many bytes a write takes, fewer than were given.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -75,6 +76,13 @@ def remove(path: Path) -> None:
     """Remove a file, if it is there."""
     _ask("remove", path)
     path.unlink(missing_ok=True)
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder with all that is in it, if it is there."""
+    _ask("remove", folder)
+    if folder.exists():
+        shutil.rmtree(folder)
 
 
 def make_folder(folder: Path) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -170,6 +169,7 @@ class Job:
         model = JobModel(self.model, isa)
         source = open_source(self.source, self.source_format, self.source_options)
         post = Post(self.post, model.output_names)
+        source.identifiers = frozenset(self.ids)
         sink = open_sink(self.sink, self.sink_format, self.ids, post.names(), self.work)
         names = [] if self.map is not None else model.input_names
         chosen = choose(self.inputs, names, model.specs, source.columns, self.ids)
@@ -200,8 +200,8 @@ class Job:
         if opened.model.orders() != header["orders"]:
             raise ArgumentError(
                 f"The job began with the instruction set {wanted!r}; this processor, with {opened.model.isa!r}, "
-                "computes in another order and would not give the same bits. Go on on a processor like the first, or begin "
-                f"anew with GRAPHFLOW_ISA={opened.model.isa} everywhere."
+                "computes in another order and would not give the same bits. Go on on a processor like the first, or "
+                f"begin anew with GRAPHFLOW_ISA={opened.model.isa} everywhere."
             )
         return opened
 
@@ -261,6 +261,8 @@ class Job:
         existing = sink.existing()
         if not existing and not sink.sidecar.exists():
             return None
+        if sink.folder.is_dir() and not any(sink.folder.iterdir()):
+            sink.folder.rmdir()
         try:
             metadata = json.loads(sink.sidecar.read_bytes())
             identity = metadata["job"]
@@ -409,6 +411,7 @@ class Job:
                     "shards": len(done),
                     "outputs": [[column[0], column[1], column[2]] for column in done[0]["schema"]],
                 }
+                metadata = json.loads(json.dumps(metadata, sort_keys=True))
                 sink.assemble(done, metadata)
                 self._assemble_rejects(sink, done)
                 assert sink.folder is not None
@@ -483,8 +486,7 @@ def _forget(sink: Sink) -> None:
     if (sink.folder / "journal.jsonl").exists():
         lock_only(sink.folder / "journal.jsonl")
     if isinstance(sink, FileSink):
-        if sink.folder.exists():
-            shutil.rmtree(sink.folder)
+        durable.remove_folder(sink.folder)
     else:
         durable.remove(sink.folder / "journal.jsonl")
 
@@ -494,7 +496,9 @@ def _clear(folder: Path, whole: bool) -> None:
     if not whole:
         return
     for path in sorted(folder.iterdir()):
-        if path.name != "journal.jsonl" and path.is_file():
+        if path.is_dir():
+            durable.remove_folder(path)
+        elif path.name != "journal.jsonl":
             durable.remove(path)
     durable.remove(folder / "journal.jsonl")
     folder.rmdir()

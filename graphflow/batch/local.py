@@ -1,7 +1,7 @@
 """Shards of a job in several processes of this machine.
 
 One process is the rule: kernels share the processors by threads, and reading and writing overlap with them. Processes
-help where Python holds its lock much of the time: `map=` functions, models with operations that run on their references.
+help where Python holds its lock much of the time: `map=` functions, models with operations that run on references.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -90,10 +91,8 @@ def run_child(job: Job, log: Path, killer: Killer | None = None, after: float | 
             os._exit(1)
     if after is not None:
         time.sleep(after)
-        try:
+        with suppress(ProcessLookupError):
             os.kill(child, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
     _, status = os.waitpid(child, 0)
     return os.waitstatus_to_exitcode(status)
 

@@ -235,7 +235,7 @@ def test_another_model_source_or_setting_is_refused(tmp_path: Path, hooks: None)
         with pytest.raises(ArgumentError, match=message.replace(".", r"\.")):
             job.run()
     assert Job(MODEL, X, output, **SMALL).run().resumed_rows > 0
-    for message, job in cases:
+    for _, job in cases:
         with pytest.raises(ArgumentError, match="written by another job"):
             job.run()
     assert Job(MODEL, X, output, **SMALL).run().status == "already finished"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -206,8 +205,7 @@ class FileSink:
         assert self.folder is not None
         if self._as_folder:
             if self.parts.exists():
-                if self.path.exists():
-                    shutil.rmtree(self.path)
+                durable.remove_folder(self.path)
                 durable.rename(self.parts, self.path)
             return
         for draft in sorted(self.folder.glob("whole-*")):
@@ -215,7 +213,7 @@ class FileSink:
                 continue
             target = self.path.with_name(draft.name.removeprefix("whole-"))
             if target.is_dir():
-                shutil.rmtree(target)
+                durable.remove_folder(target)
             durable.rename(draft, target)
 
     def outputs(self) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -38,8 +37,8 @@ class ZarrFormat:
         import zarr
 
         making = draft.with_name(f"{draft.name}.draft")
-        if making.exists():
-            shutil.rmtree(making)
+        durable.remove_folder(making)
+        durable.remove_folder(draft)
         group = zarr.open_group(str(making), mode="w")
         group.attrs["graphflow"] = dict(metadata)
         chunk = max(1, min(max(rows, 1), int(metadata["settings"]["shard_rows"])))

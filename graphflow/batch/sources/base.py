@@ -18,12 +18,14 @@ class Source:
         rows: how many rows there are, None where that is not known before the end.
         random_access: whether reading can begin at any row. A source without it begins at a cursor that it gave itself.
         can_repeat: whether `read` may be called a second time.
+        identifiers: columns that only pass through, in which a null is a value like any other.
     """
 
     columns: tuple[str, ...] = ()
     rows: int | None = None
     random_access = False
     can_repeat = True
+    identifiers: frozenset[str] = frozenset()
 
     def identity(self) -> dict[str, Any]:
         """What must be equal for a job to go on, as plain data."""

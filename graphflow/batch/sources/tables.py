@@ -167,6 +167,9 @@ class TableSource(Source):
         made: Columns = {}
         missing: dict[int, str] = {}
         for name, array in zip(batch.schema.names, batch.columns, strict=True):
+            if name in self.identifiers and array.null_count:
+                made[name] = objects(array.to_pylist())
+                continue
             made[name], nulls = column_of(array, name)
             if nulls is not None and made[name].dtype != object:
                 missing.update({int(row): f"column {name!r} holds null" for row in np.flatnonzero(nulls)})
