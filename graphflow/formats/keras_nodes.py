@@ -16,6 +16,7 @@ from typing import Any
 
 from graphflow.formats.keras_description import Reading
 from graphflow.formats.keras_ops import MODULES
+from graphflow.formats.keras_ops import TAKES_DTYPE
 from graphflow.formats.keras_values import plain
 
 CONSTANT = "_CONSTANT_VALUE"
@@ -53,7 +54,8 @@ def describe_nodes(item: dict[str, Any], layer: dict[str, Any], reading: Reading
     options: dict[str, Any] = {}
     if is_operation(layer):
         config = item.get("config") or {}
-        options = {name: plain(value, reading) for name, value in config.items() if name not in _OWN_ARGUMENTS}
+        left = _OWN_ARGUMENTS if item.get("class_name") not in TAKES_DTYPE else ("name", "trainable")
+        options = {name: plain(value, reading) for name, value in config.items() if name not in left}
     is_function = item.get("class_name") in _TF_OPS
     return [_new(node, options, reading) if _is_new(node) else _old(node, is_function, reading) for node in nodes]
 

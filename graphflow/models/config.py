@@ -224,6 +224,7 @@ class _Builder:
         self._read_op = read_op
         self._made: dict[tuple[str, int], list[KerasTensor]] = {}
         self._calls: dict[tuple[str, int], tuple[Any, dict[str, Any]]] = {}
+        self._named: dict[int, OpCall] = {}
         for described in layers:
             name = described.get("name") or (described.get("config") or {}).get("name")
             target = self._target(described)
@@ -280,7 +281,23 @@ class _Builder:
         outputs = target(*args, **kwargs)
         self._made[key] = [leaf for leaf in leaves(outputs) if isinstance(leaf, KerasTensor)]
         if not isinstance(target, Layer):
-            _name_operation(self._made[key], key[0])
+            self._name_operations(self._made[key], key[0])
+
+    def _name_operations(self, tensors: list[KerasTensor], name: str) -> None:
+        """Let the op that made tensors have the name it has in the configuration, and those before it names of its."""
+        waiting, count = list(tensors), 0
+        while waiting:
+            history = waiting.pop()._keras_history
+            if history is None or not isinstance(history.layer, OpCall) or id(history.layer) in self._named:
+                continue
+            call = history.layer
+            self._named[id(call)] = call
+            call.name = name if not count else f"{name}.{call.op.name}_{count}"
+            count += 1
+            for node in call._inbound_nodes:
+                for tensor in node.output_tensors:
+                    tensor.name = call.name
+                waiting.extend(node.input_tensors)
 
     def _tensors_in(self, structure: Any) -> Any:
         if isinstance(structure, dict):
@@ -305,14 +322,6 @@ class _Builder:
             return {key: self.tensors(item) for key, item in nested.items()}
         found = [self.tensors(item) for item in nested]
         return found[0] if len(found) == 1 and _is_place(nested[0]) else found
-
-
-def _name_operation(tensors: list[KerasTensor], name: str) -> None:
-    """Let the op that made tensors have the name it has in the configuration."""
-    for tensor in tensors:
-        history = tensor._keras_history
-        if history is not None and isinstance(history.layer, OpCall):
-            history.layer.name = tensor.name = name
 
 
 def _is_place(item: Any) -> bool:
