@@ -62,11 +62,19 @@ def test_the_sample_of_digits_gives_the_numbers_that_keras_gave() -> None:
     assert difference(found, [np.load(digits.KERAS_OUTPUTS)]) <= ALLOWED
 
 
+APART = frozenset(
+    (
+        *("test_cli.py", "test_docs.py", "test_floors.py", "test_ops.py", "test_processes.py", "test_scaling.py"),
+        *("test_memory.py", "test_passes.py", "test_predict.py", "test_runtime.py"),
+    )
+)
+"""Tests of no models or of large ones, and those that feed NaN or watch how an input is read."""
+
+
 @pytest.mark.parametrize("part", ["test_[c-l]*.py", "test_[m-s]*.py"])
 def test_what_the_tests_predict_with_also_goes_through_onnx(part: str, tmp_path: Path) -> None:
     """The models of all fast tests, without listing them again; see `alongside`."""
-    apart = {"test_docs.py", "test_cli.py", "test_floors.py", "test_ops.py", "test_processes.py", "test_predict.py"}
-    files = [str(path) for path in sorted((ROOT / "tests").glob(part)) if path.name not in apart]
+    files = [str(path) for path in sorted((ROOT / "tests").glob(part)) if path.name not in APART]
     report = tmp_path / "report.json"
     env = {**os.environ, "GRAPHFLOW_ONNX_REPORT": str(report), "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "onnx_export.alongside", "-p", "no:cacheprovider"]
