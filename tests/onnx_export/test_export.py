@@ -125,9 +125,9 @@ def test_what_can_not_be_said_is_refused_with_its_layer() -> None:
     with pytest.raises(UnsupportedError, match="node 'opaque' of layer 'in/secret' can not be written as ONNX"):
         operators(Model(x, inner(x)))
     dropped = graphflow.layers.Dropout(0.5, name="drop")(x, training=True)
-    with pytest.raises(UnsupportedError, match="layer 'drop'.*random numbers"):
+    with pytest.raises(UnsupportedError, match=r"layer 'drop'.*random numbers"):
         operators(Model(x, dropped))
-    with pytest.raises(UnsupportedError, match="'triangle'.*Trilu needs opset 14 or newer, received opset=13"):
+    with pytest.raises(UnsupportedError, match=r"'triangle'.*Trilu needs opset 14 or newer, received opset=13"):
         operators(Model(x, Lambda(lambda v: _triangle(ops.expand_dims(v, 1)))(x)), opset=13)
 
 
