@@ -33,6 +33,7 @@ class Exporter:
         self.dialect = dialect
         self.values = Values(dialect, self.inner)
         self._owners: list[Layer] = []
+        self._shared = shared_layers(model)
         self.differ = layers_that_differ(model, dialect) if _is_runnable(model) else set()
 
     # -- layers
@@ -87,14 +88,18 @@ class Exporter:
             return self.model(one)
         self._owners.append(one)
         try:
-            return self.described(*self.class_name(one), self.arguments(one))
+            return self._marked(one, self.described(*self.class_name(one), self.arguments(one)))
         finally:
             self._owners.pop()
 
     def model(self, model: Any) -> Config:
         """A functional or Sequential model."""
         config = self.sequential(model) if isinstance(model, Sequential) else self.functional(model)
-        return self.described(*self.class_name(model), config)
+        return self._marked(model, self.described(*self.class_name(model), config))
+
+    def _marked(self, one: Layer, described: Config) -> Config:
+        """A description with the number that says which ones are one layer."""
+        return described if id(one) not in self._shared else {**described, "shared_object_id": self._shared[id(one)]}
 
     def sequential(self, model: Any) -> Config:
         """The configuration of a Sequential."""
@@ -158,6 +163,19 @@ def standalone(model: Any) -> Any:
         )
     outputs = model._network.run([made[id(tensor)] for tensor in model.inputs])
     return Model(transform(lambda one: made[id(one)], model._nested_inputs), outputs, name=model.name)
+
+
+def shared_layers(model: Any) -> dict[int, int]:
+    """The ids of layers that lie in several models or layers, numbered in their order."""
+    held: dict[int, int] = {}
+    stack, seen = [model], {id(model)}
+    while stack:
+        for one in stack.pop()._sublayers():
+            held[id(one)] = held.get(id(one), 0) + 1
+            if id(one) not in seen:
+                seen.add(id(one))
+                stack.append(one)
+    return {one: number for number, one in enumerate((one for one, count in held.items() if count > 1), 1)}
 
 
 def place_of(model: Any) -> Any:

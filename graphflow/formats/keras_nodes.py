@@ -15,8 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from graphflow.formats.keras_description import Reading
-from graphflow.formats.keras_ops import MODULES
-from graphflow.formats.keras_ops import TAKES_DTYPE
+from graphflow.formats.keras_ops import MODULES, TAKES_DTYPE
 from graphflow.formats.keras_values import plain
 
 CONSTANT = "_CONSTANT_VALUE"

@@ -6,6 +6,7 @@ A row is the class name in Keras' operation modules; the node's arguments are th
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 from graphflow import ops
@@ -34,7 +35,7 @@ def _split(x: Any, indices_or_sections: Any, axis: int = 0) -> Any:
     if size is None:
         raise UnsupportedError("Split at places of an axis whose size is not known is not supported.")
     ends = [0, *indices_or_sections, size]
-    return ops.split(x, [after - before for before, after in zip(ends, ends[1:], strict=False)], axis)
+    return ops.split(x, [after - before for before, after in pairwise(ends)], axis)
 
 
 def _pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = None) -> Any:

@@ -1,7 +1,7 @@
 """Random models for Hypothesis: graphs of several inputs and outputs, with shared layers, inner models and ops between.
 
-`models()` draws a `Made`: a model whose weights are all different, and arrays for its inputs. Properties of any kind can
-be tried on them: files, exports, pickling, batching. Everything in them has an equal in Keras 3 and in tf.keras.
+`models()` draws a `Made`: a model whose weights are all different, and arrays for its inputs. Properties of any kind
+can be tried on them: files, exports, pickling, batching. Everything in them has an equal in Keras 3 and in tf.keras.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from graphflow import Input, Model, Sequential, ops
-from graphflow import layers as L  # noqa: N812
+from graphflow import layers as L
 
 VECTORS, SEQUENCES, IMAGES = 2, 3, 4
 """Tensors are told apart by their rank."""

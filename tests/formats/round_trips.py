@@ -18,7 +18,15 @@ def structure(model: Any) -> Any:
     return _plain(model.get_config())
 
 
+def _single(places: Any) -> Any:
+    """A list of one input or output as the one itself, which HDF5 files do not tell apart."""
+    return places[0] if isinstance(places, (list, tuple)) and len(places) == 1 else places
+
+
 def _plain(item: Any) -> Any:
+    if isinstance(item, dict) and "output_layers" in item:
+        places = {key: _single(item[key]) for key in ("input_layers", "output_layers")}
+        item = {**item, **places}
     if isinstance(item, dict):
         return {ALIASES.get(key, key): _plain(value) for key, value in item.items() if key not in LEFT_OUT}
     if isinstance(item, (list, tuple)):

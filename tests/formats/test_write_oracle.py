@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from formats.random_models import Made, models
+from formats.round_trips import assert_same_outputs, assert_same_weights
 from hypothesis import given, settings
 
 import graphflow
-from formats.random_models import Made, models
-from formats.round_trips import assert_same_outputs, assert_same_weights
 
 pytestmark = pytest.mark.oracle
 

@@ -6,11 +6,11 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from formats.random_models import Made, models
+from formats.round_trips import assert_same_outputs, assert_same_weights, structure
 from hypothesis import given, settings
 
 import graphflow
-from formats.random_models import Made, models
-from formats.round_trips import assert_same_outputs, assert_same_weights, structure
 
 
 @pytest.mark.parametrize("ending", [".keras", ".h5"])
