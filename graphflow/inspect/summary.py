@@ -98,7 +98,7 @@ def format_summary(
     lines = [f'Model: "{escaped(model.name)}"', "_" * line_length]
     lines += table_row([column.title for column in columns], widths, aligns)
     lines.append("=" * line_length)
-    for one, prefix in _rows(_ranged(model.operations, layer_range), expand_nested):
+    for one, prefix in _rows(ranged(model.operations, layer_range), expand_nested):
         first, *rest = (column.cell(one) for column in columns)
         lines += table_row([prefix + first, *rest], widths, aligns)
     lines.append("=" * line_length)
@@ -129,7 +129,12 @@ def _widths(ends: Sequence[float], line_length: int, count: int) -> list[int]:
     return widths
 
 
-def _ranged(operations: Sequence[Layer], layer_range: Sequence[str] | None) -> Sequence[Layer]:
+def ranged(operations: Sequence[Layer], layer_range: Sequence[str] | None) -> Sequence[Layer]:
+    """The operations from the first name of a range to the last.
+
+    Raises:
+        ArgumentError: not two names, or one that no layer's name matches.
+    """
     if layer_range is None:
         return operations
     if isinstance(layer_range, str) or len(layer_range) != 2 or not all(isinstance(one, str) for one in layer_range):
