@@ -47,6 +47,8 @@ def identify(path: str | os.PathLike[str]) -> FileKind:
         raise ModelFormatError(f"{name}: a model must be a regular file.")
     with Path(name).open("rb") as file:
         start = file.read(16)
+    if not start:
+        raise ModelFormatError(f"{name}: the file is empty.")
     for mark, kind in _MARKS:
         if start.startswith(mark):
             return kind

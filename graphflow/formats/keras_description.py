@@ -262,7 +262,8 @@ def wrong_shape_is_a_bad_file(where: str) -> Iterator[None]:
     try:
         yield
     except GraphflowError as error:
-        raise type(error)(f"{where}: {error}") if where not in str(error) else error from None
+        kind = UnsupportedError if isinstance(error, UnsupportedError) else ModelFormatError
+        raise kind(str(error) if where in str(error) else f"{where}: {error}") from None
     except (KeyError, IndexError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise ModelFormatError(
             f"{where}: the configuration is not one of Keras': {type(error).__name__}: {shown(str(error), 200)}"
