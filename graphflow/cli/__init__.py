@@ -17,7 +17,7 @@ import graphflow
 
 __all__ = ["main"]
 
-COMMANDS = ("batch", "export", "inspect_file", "predict", "summary")
+COMMANDS = ("batch", "convert", "export", "inspect_file", "plot", "predict", "summary")
 """The modules of the commands, in the order `graphflow --help` lists them."""
 
 FAILED, INTERRUPTED, PIPE_CLOSED = 2, 130, 141

@@ -35,3 +35,13 @@ class Forwarded:
     def export(self, filepath: str | os.PathLike[str], *args: Any, **kwargs: Any) -> None:
         """Write the model as ONNX; see `graphflow.formats.onnx_write.export`."""
         forward("export")(self, filepath, *args, **kwargs)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows; see `graphflow.inspect.notebook.repr_html`."""
+        text: str = forward("repr_html")(self)
+        return text
+
+    def _repr_svg_(self) -> str | None:
+        """The model's picture; see `graphflow.inspect.notebook.repr_svg`."""
+        text: str | None = forward("repr_svg")(self)
+        return text

@@ -97,7 +97,7 @@ def test_seconds_of_a_profile_find_their_layers() -> None:
     assert nx.get_node_attributes(expanded, "seconds") == {
         "x": None, "inner/x": None, "inner/inside": 3.0, "y": 2.0,
     }  # fmt: skip
-    for node, held in expanded.nodes(data=True):
+    for node in expanded:
         for target in expanded.successors(node):
             expanded.edges[node, target]["weight"] = expanded.nodes[target]["seconds"] or 0
     assert nx.dag_longest_path(expanded)[-1] == "y"

@@ -142,7 +142,10 @@ def _add_costs(data: GraphData, model: Any, input_shapes: Any) -> None:
     """Give each call the FLOPs of its operations, where every size is known."""
     graph = model.graph()
     costs: dict[tuple[str, ...], list[OpCost]] = {}
-    for one, cost in op_costs(graph, graph, input_shapes).items():
+    counted = op_costs(graph, graph, input_shapes)
+    if not counted:
+        return
+    for one, cost in counted.items():
         for depth in range(1, len(one.origin) + 1):
             costs.setdefault(one.origin[:depth], []).append(cost)
     calls: dict[tuple[str, ...], list[GraphNode]] = {}

@@ -41,18 +41,22 @@ def graph_data(
     else:
         data = (op_graph if level == "op" else plan_graph)(model, input_shapes)
     if times is not None:
-        _add_times(data, times if isinstance(times, Mapping) else times.seconds_by_layer())
+        _add_times(data, times if isinstance(times, Mapping) else {one.layer: one.seconds for one in times.layers})
     return data
 
 
 def _add_times(data: GraphData, seconds: Mapping[str, float]) -> None:
     """Give each node the seconds of its layer; calls of a shared layer, and ops of one layer, share them equally."""
+    totals: dict[str, float] = {}
+    for name, value in seconds.items():
+        parts = name.split("/")
+        for depth in range(1, len(parts) + 1):
+            key = "/".join(parts[:depth])
+            totals[key] = totals.get(key, 0.0) + value
     counts = call_counts(data)
     for node in data.nodes:
-        key = "/".join(node.origin)
-        found = [value for name, value in seconds.items() if name == key or name.startswith(f"{key}/")]
-        if found and key:
-            node.seconds = sum(found) / counts.get(node.layer, 1)
+        total = totals.get("/".join(node.origin))
+        node.seconds = None if total is None or not node.origin else total / counts.get(node.layer, 1)
 
 
 def to_networkx(model: Any, level: str | None = None, expand_nested: bool = False, **options: Any) -> Any:
