@@ -2,6 +2,7 @@
 
 from graphflow.formats.onnx_read.operators import (  # noqa: F401
     control,
+    convolution,
     elementwise,
     matrix,
     random,
