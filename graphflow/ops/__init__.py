@@ -9,6 +9,7 @@ from graphflow.ops import elementwise as _elementwise
 from graphflow.ops import indexing as _indexing
 from graphflow.ops import narrow as _narrow
 from graphflow.ops import scalar as _scalar
+from graphflow.ops import windows as _windows
 from graphflow.ops.activation import (
     absolute,
     clip,
@@ -122,7 +123,7 @@ swish = silu
 gather = take = embedding
 
 _register()
-del _elementwise, _indexing, _narrow, _register, _scalar
+del _elementwise, _indexing, _narrow, _register, _scalar, _windows
 
 __all__ = [
     "OPS",

@@ -6,6 +6,7 @@ import ml_dtypes  # noqa: F401  registers the names of its data types with NumPy
 
 from cases.problem import OpCase, w, x
 from graphflow.ops.scalar import ANGLES
+from graphflow.ops.windows import KINDS
 
 
 def scalars() -> list[OpCase]:
@@ -49,4 +50,16 @@ def places() -> list[OpCase]:
     ]
 
 
-CASES: list[OpCase] = [*scalars(), *places()]
+def pools() -> list[OpCase]:
+    plain = {"size": (3, 2), "strides": (2, 1), "dilation": (1, 2), "padding": ((1, 0), (2, 1)), "ceil": True}
+    pool = {**plain, "include": False, "p": 2}
+    return [
+        *(OpCase("pool_channels_first", (x(2, 3, 7, 6),), {**pool, "kind": kind}) for kind in KINDS),
+        OpCase("pool_channels_first", (x(2, 3, 7, 6),), {**pool, "kind": "average", "include": True}),
+        OpCase("pool_channels_first", (x(2, 3, 7, 6, dtype="int8"),), {**pool, "kind": "max"}),
+        OpCase("max_pool_places", (x(2, 3, 7, 6, batch=False),), {**plain, "by_column": False}),
+        OpCase("unpool", (x(1, 1, 2, 2), w(1, 1, 2, 2, dtype="int64", low=0, high=16)), {"shape": (1, 1, 4, 4)}),
+    ]
+
+
+CASES: list[OpCase] = [*scalars(), *places(), *pools()]
