@@ -72,6 +72,20 @@ def drop_pages(data: np.ndarray[Any, Any]) -> None:
         holder.madvise(mmap.MADV_DONTNEED, first, length)
 
 
+def copied(data: np.ndarray[Any, Any], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+    """A new array of another data type, block by block, letting go of mapped memory on the way."""
+    result = np.empty(data.shape, dtype)
+    if data.nbytes < _DROP_FROM:
+        result[...] = data
+        return result
+    source, target = data.reshape(-1), result.reshape(-1)
+    step = _BLOCK // data.dtype.itemsize
+    for at in range(0, len(source), step):
+        target[at : at + step] = source[at : at + step]
+        drop_pages(source[at : at + step])
+    return result
+
+
 def checksum(data: Bytes) -> int:
     """The CRC-32 of bytes, letting go of mapped memory on the way, so that a large file never lies in it as a whole."""
     value = 0

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from graphflow.errors import ModelFormatError, UnsupportedError
-from graphflow.formats.container import drop_pages, map_file
+from graphflow.formats.container import copied, map_file
 from graphflow.formats.hdf5_data import Stored, read_data
 from graphflow.formats.hdf5_direct import DirectTree
 from graphflow.formats.hdf5_types import NotDirectError
@@ -283,11 +283,7 @@ class WeightsFile:
             mapped = data.nbytes >= self._limits.mapped_from
         if mapped and data.dtype == target and data.flags.aligned:
             return data
-        result = data.astype(target, copy=False)
-        if not result.flags.writeable:
-            result = result.copy()
-        drop_pages(data)
-        return result
+        return data if data.flags.writeable and data.dtype == target else copied(data, target)
 
     def _place(self, path: str, attribute: str | None = None) -> str:
         """The file, member, path and attribute, as messages name them."""

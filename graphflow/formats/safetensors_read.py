@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from graphflow.errors import ModelFormatError, UnsupportedError
-from graphflow.formats.container import drop_pages, map_file
+from graphflow.formats.container import copied, map_file
 from graphflow.formats.hdf5 import ArrayInfo
 from graphflow.formats.json_text import parse_json
 from graphflow.formats.limits import DEFAULT_LIMITS, Limits, shown
@@ -136,9 +136,7 @@ class SafetensorsFile:
             raise ModelFormatError(f"{where}: expected data of type {target.name}, received {info.dtype}.")
         if plain.dtype == target and plain.flags.aligned and plain.nbytes >= self._limits.mapped_from:
             return plain
-        result = np.array(plain, target)
-        drop_pages(plain)
-        return result
+        return copied(plain, target)
 
 
 def _offset(item: Any, index: int) -> int:
