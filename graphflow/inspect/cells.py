@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from graphflow.inspect.flops import Flops, LayerCost
 from graphflow.inspect.text import escaped
 from graphflow.layers.layer import Layer
 from graphflow.layers.node import Node
 from graphflow.layers.op_call import OpCall
-from graphflow.spec import format_shape
+from graphflow.spec import element_count, format_shape
 from graphflow.variable import Variable
 
 OP_TYPES = {"exponential": "Exp", "gelu_tanh": "Gelu", "getitem": "GetItem", "relu_general": "Relu"}
@@ -22,24 +23,62 @@ UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: its title, how it is aligned ("<", ">", "^"), and from a layer to its cell."""
+    """A column: its title, how it is aligned ("<", ">", "^"), and from a row to its cell."""
 
     title: str
     align: str
-    cell: Callable[[Layer], str]
+    cell: Callable[[Row], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row: its layer, the path of the layer, and how deep it is nested."""
+
+    one: Layer
+    path: str
+    level: int = 0
 
 
 def table_columns(nodes: set[Node], chain: bool) -> list[Column]:
     """The columns for a model with these calls; a chain needs no connections."""
     columns = [
-        Column("Layer (type)", "<", lambda one: f"{escaped(one.name)} ({escaped(_type(one))})"),
-        Column("Output Shape", "<", lambda one: _output_shape(one, nodes)),
-        Column("Param #", ">", _params),
+        Column("Layer (type)", "<", lambda row: f"{escaped(row.one.name)} ({escaped(type_of(row.one))})"),
+        Column("Output Shape", "<", lambda row: _output_shape(row.one, nodes)),
+        Column("Param #", ">", lambda row: _params(row.one)),
     ]
-    return columns if chain else [*columns, Column("Connected to", "<", lambda one: _connections(one, nodes))]
+    return columns if chain else [*columns, Column("Connected to", "<", lambda row: _connections(row.one, nodes))]
 
 
-def _type(one: Layer) -> str:
+def cost_columns(nodes: set[Node], costs: Flops) -> list[Column]:
+    """What a layer costs, and the bytes of its outputs, for the shapes that `costs` was counted for."""
+    batch = next((shape[0] for shape in costs.input_shapes.values() if shape), 1)
+    by_path = costs.by_path()
+    nothing = costs.layer("")
+    return [
+        Column("Output bytes", ">", lambda row: _output_bytes(row.one, nodes, batch)),
+        Column("MACs", ">", lambda row: counted(by_path.get(row.path, nothing), "macs")),
+        Column("FLOPs", ">", lambda row: counted(by_path.get(row.path, nothing), "flops")),
+    ]
+
+
+def _output_bytes(one: Layer, nodes: set[Node], batch: int) -> str:
+    total = 0
+    for tensor in _calls(one, nodes)[-1].output_tensors if _calls(one, nodes) else ():
+        first, *rest = (*tensor.shape, 1) if tensor.shape else (1, 1)
+        elements = element_count((batch if first is None else first, *rest))
+        if elements is None:
+            return "?"
+        total += elements * np.dtype(tensor.dtype).itemsize
+    return f"{total:,}"
+
+
+def counted(cost: LayerCost, what: str) -> str:
+    """A number; with a mark where a part of it is not known."""
+    number = getattr(cost, what)
+    return f"{number:,}" if not cost.unknown else f"{number:,} + opaque" if number else "opaque"
+
+
+def type_of(one: Layer) -> str:
     if isinstance(one, OpCall):
         return OP_TYPES.get(one.op.name) or "".join(part.capitalize() for part in one.op.name.split("_"))
     name = type(one).__name__
@@ -48,11 +87,15 @@ def _type(one: Layer) -> str:
 
 def _output_shape(one: Layer, nodes: set[Node]) -> str:
     """The shape of the last call in the model, in a list if there are several outputs."""
-    calls = [node for node in one._inbound_nodes if node in nodes] or one._inbound_nodes
+    calls = _calls(one, nodes)
     if not calls:
         return "?"
     shapes = [format_shape(tensor.shape) for tensor in calls[-1].output_tensors]
     return shapes[0] if len(shapes) == 1 else f"[{', '.join(shapes)}]"
+
+
+def _calls(one: Layer, nodes: set[Node]) -> list[Node]:
+    return [node for node in one._inbound_nodes if node in nodes] or one._inbound_nodes
 
 
 def _params(one: Layer) -> str:
@@ -90,4 +133,4 @@ def size(weights: Sequence[Variable]) -> str:
     return f"{taken:.2f} {UNITS[-1]}"
 
 
-TRAINABLE = Column("Trainable", "^", _trainable)
+TRAINABLE = Column("Trainable", "^", lambda row: _trainable(row.one))

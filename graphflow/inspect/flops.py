@@ -117,6 +117,15 @@ class Flops(Report):
         rows = [one for one in self.layers if one.layer == path or one.layer.startswith(f"{path}/")]
         return _joined(path, rows)
 
+    def by_path(self) -> dict[str, LayerCost]:
+        """`layer` of every path: of each layer, and of each nested model."""
+        under: dict[str, list[LayerCost]] = {}
+        for one in self.layers:
+            parts = one.layer.split("/")
+            for depth in range(1, len(parts) + 1):
+                under.setdefault("/".join(parts[:depth]), []).append(one)
+        return {path: _joined(path, rows) for path, rows in under.items()}
+
     def __str__(self) -> str:
         shown = ", ".join(f"{name} {shape}" for name, shape in self.input_shapes.items())
         rows = [_cells(one) for one in self.layers]

@@ -1,26 +1,26 @@
-"""`summary`: the table of a model's layers that Keras prints, as plain text that also goes through pipes."""
+"""`summary`: the table of a model's layers that Keras prints, as text that also goes through pipes, or by rich."""
 
 from __future__ import annotations
 
-import re
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
-from graphflow.errors import ArgumentError, ArgumentTypeError, GraphflowError
-from graphflow.inspect.cells import TRAINABLE, count, size, table_columns
+from graphflow.errors import ArgumentError
+from graphflow.inspect.describe import Summary, describe
+from graphflow.inspect.describe import ranged as ranged
+from graphflow.inspect.rich_table import has_rich, rich_text
 from graphflow.inspect.text import GAP, encodable, escaped, table_row
-from graphflow.layers.layer import Layer
-from graphflow.layers.node import Node
-from graphflow.models import Model, Sequential
 
 CHAIN: tuple[int, tuple[float, ...]] = (88, (0.45, 0.80, 1.0))
 GRAPH: tuple[int, tuple[float, ...]] = (108, (0.30, 0.56, 0.74, 1.0))
 """The default line length and where the columns end, for chains of layers and for other graphs."""
 
-TRAINABLE_COLUMNS = 12
+MORE_COLUMNS = {"Trainable": 12, "Output bytes": 16, "MACs": 18, "FLOPs": 18}
+"""How many columns of the terminal the further columns take."""
+
 LEAST_COLUMNS = 60
 
 
@@ -32,20 +32,30 @@ def print_summary(
     expand_nested: bool = False,
     show_trainable: bool = False,
     layer_range: Sequence[str] | None = None,
+    *,
+    costs: bool = False,
+    input_shapes: Any = None,
+    rich: bool | None = None,
 ) -> None:
     """Print a table of the layers of a model.
 
     Args:
-        model: a Model or a Sequential that has an input.
+        model: a Model or a Sequential that has an input, or a model that is a program of ops.
         line_length: columns in a line; by default as in Keras, and not more than the terminal has.
         positions: where the columns end, as parts of the line or as numbers of columns.
         print_fn: takes the whole text once; by default it is written to standard output.
         expand_nested: whether to list the layers of models inside the model.
         show_trainable: whether to add a column: Y, N, or - for layers without weights.
         layer_range: the first and the last layer to list, by name or regular expression.
+        costs: whether to add the bytes of outputs, multiply-adds and FLOPs; a Python function that is called at run
+            time is marked `opaque` there.
+        input_shapes: for `costs`, as `graphflow.inspect.flops` takes them.
+        rich: whether to draw the table with the package rich; by default where it is installed and the text goes to a
+            terminal.
 
     Raises:
         ArgumentError: a model without an input, columns that do not fit, or no layer of a name in `layer_range`.
+        UnsupportedError: `rich=True`, and rich is not installed.
 
     Source: https://keras.io/api/models/model/#summary-method
 
@@ -63,7 +73,13 @@ def print_summary(
          Trainable params: 8 (32.00 B)
          Non-trainable params: 0 (0.00 B)
     """
-    text = format_summary(model, line_length, positions, expand_nested, show_trainable, layer_range)
+    described = describe(model, expand_nested, show_trainable, layer_range, costs, input_shapes)
+    if rich is None:
+        rich = print_fn is None and positions is None and sys.stdout.isatty() and has_rich()
+    if rich:
+        text = rich_text(described, line_length or _fitting(described), print_fn is None and sys.stdout.isatty())
+    else:
+        text = _plain(described, line_length, positions)
     if print_fn is not None:
         print_fn(text)
     else:
@@ -77,43 +93,56 @@ def format_summary(
     expand_nested: bool = False,
     show_trainable: bool = False,
     layer_range: Sequence[str] | None = None,
+    *,
+    costs: bool = False,
+    input_shapes: Any = None,
 ) -> str:
-    """The text that `print_summary` prints, without a line end after it; see there."""
-    if not isinstance(model, Model):
-        raise ArgumentTypeError(f"summary takes a Model or Sequential, received {type(model).__name__}.")
-    nodes = model._network.nodes
-    chain = isinstance(model, Sequential) or _is_chain(model, nodes)
-    length, ends = CHAIN if chain else GRAPH
-    ends = ends if positions is None else tuple(positions)
-    columns = table_columns(set(nodes), chain)
-    if show_trainable:
-        length += TRAINABLE_COLUMNS
-        columns.append(TRAINABLE)
+    """The text that `print_summary` prints without rich, without a line end after it; see there."""
+    described = describe(model, expand_nested, show_trainable, layer_range, costs, input_shapes)
+    return _plain(described, line_length, positions)
+
+
+def _lengths(described: Summary) -> tuple[int, tuple[float, ...]]:
+    """The default line length, and where the columns of Keras end as parts of it."""
+    return GRAPH if "Connected to" in described.columns else CHAIN
+
+
+def _added(described: Summary) -> list[int]:
+    """The columns of the terminal that further columns take."""
+    return [MORE_COLUMNS[title] for title in described.columns if title in MORE_COLUMNS]
+
+
+def _fitting(described: Summary) -> int:
+    length = _lengths(described)[0] + sum(_added(described))
+    return min(length, max(shutil.get_terminal_size((length, 24)).columns, LEAST_COLUMNS))
+
+
+def _plain(described: Summary, line_length: int | None, positions: Sequence[float] | None) -> str:
+    ends = _lengths(described)[1] if positions is None else tuple(positions)
     if line_length is None:
-        line_length = min(length, max(shutil.get_terminal_size((length, 24)).columns, LEAST_COLUMNS))
-    if show_trainable:
-        ends = (*(end * (1 - TRAINABLE_COLUMNS / max(line_length, 1)) for end in ends), ends[-1])
-    widths = _widths(ends, line_length, len(columns))
-    aligns = [column.align for column in columns]
-    lines = [f'Model: "{escaped(model.name)}"', "_" * line_length]
-    lines += table_row([column.title for column in columns], widths, aligns)
+        line_length = _fitting(described)
+    added = _added(described)
+    if added and len(ends) < len(described.columns):
+        ends = _with_more(ends, added, line_length)
+    widths = _widths(ends, line_length, len(described.columns))
+    lines = [f'Model: "{escaped(described.model)}"', "_" * line_length]
+    lines += table_row(described.columns, widths, described.aligns)
     lines.append("=" * line_length)
-    for one, prefix in _rows(ranged(model.operations, layer_range), expand_nested):
-        first, *rest = (column.cell(one) for column in columns)
-        lines += table_row([prefix + first, *rest], widths, aligns)
+    for level, row in zip(described.levels, described.rows, strict=True):
+        prefix = "   " * level + "└ " if level else ""
+        lines += table_row([prefix + row[0], *row[1:]], widths, described.aligns)
     lines.append("=" * line_length)
-    return "\n".join(lines + _totals(model) + _opaque_note(model))
+    return "\n".join(lines + described.notes)
 
 
-def _is_chain(model: Model, nodes: Sequence[Node]) -> bool:
-    """Whether every call takes one tensor, of the call before it, and every layer is called once."""
-    parents = [parent for node in nodes for parent in node.parent_nodes]
-    return (
-        len(model.inputs) == 1
-        and all(len(node.input_tensors) == 1 for node in nodes)
-        and len(set(parents)) == len(parents)
-        and len({node.operation for node in nodes}) == len(nodes)
-    )
+def _with_more(ends: Sequence[float], added: Sequence[int], line_length: int) -> tuple[float, ...]:
+    """Where the columns end when further ones take their room from those of Keras."""
+    length = max(line_length, 1)
+    kept = [end * (1 - sum(added) / length) for end in ends]
+    scale = ends[-1] if ends[-1] > 1 else 1.0
+    for columns in added:
+        kept.append(kept[-1] + scale * columns / length)
+    return (*kept[:-1], ends[-1])
 
 
 def _widths(ends: Sequence[float], line_length: int, count: int) -> list[int]:
@@ -127,46 +156,3 @@ def _widths(ends: Sequence[float], line_length: int, count: int) -> list[int]:
     if min(widths) < 4:
         raise ArgumentError(f"The columns do not fit into a line of {line_length}: each needs 4 columns or more.")
     return widths
-
-
-def ranged(operations: Sequence[Layer], layer_range: Sequence[str] | None) -> Sequence[Layer]:
-    """The operations from the first name of a range to the last.
-
-    Raises:
-        ArgumentError: not two names, or one that no layer's name matches.
-    """
-    if layer_range is None:
-        return operations
-    if isinstance(layer_range, str) or len(layer_range) != 2 or not all(isinstance(one, str) for one in layer_range):
-        raise ArgumentError(f"layer_range must be two names or regular expressions, received {layer_range!r}.")
-    matches = [[i for i, one in enumerate(operations) if re.match(name, one.name)] for name in layer_range]
-    for name, found in zip(layer_range, matches, strict=True):
-        if not found:
-            raise ArgumentError(f"layer_range: no layer has a name that matches {name!r}.")
-    first, last = matches
-    if min(first) > max(last):
-        first, last = last, first
-    return operations[min(first) : max(last) + 1]
-
-
-def _rows(layers: Iterable[Layer], expand_nested: bool, level: int = 0) -> Iterator[tuple[Layer, str]]:
-    for one in layers:
-        yield one, "   " * level + "└ " if level else ""
-        if expand_nested and isinstance(one, Model):
-            yield from _rows(one.layers, True, level + 1)
-
-
-def _totals(model: Model) -> list[str]:
-    trained, rest = model.trainable_weights, model.non_trainable_weights
-    rows = (("Total", trained + rest), ("Trainable", trained), ("Non-trainable", rest))
-    return [f" {what} params: {count(weights):,} ({size(weights)})" for what, weights in rows]
-
-
-def _opaque_note(model: Model) -> list[str]:
-    """A line that names the layers whose functions could not be traced, so that running them calls Python."""
-    try:
-        nodes = model.graph().nodes
-    except GraphflowError:
-        return []
-    found = dict.fromkeys("/".join(node.origin) for node in nodes if node.op.effect == "opaque")
-    return [f" Python functions, called at run time: {', '.join(map(escaped, found))}"] if found else []
