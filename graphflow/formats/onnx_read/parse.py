@@ -65,6 +65,7 @@ class Parser:
         self._tensors = Tensors(path, limits)
         self._functions = {(domain_of(one.domain), one.name, one.overload): one for one in proto.functions}
         self._count = 0
+        self._known_types: dict[str, bytes] | None = None
 
     def model(self) -> GraphDef:
         """The model's graph.
@@ -123,10 +124,9 @@ class Parser:
             if body is not None:
                 self._call(body, body.attribute_proto, node, path, context, graph)
                 continue
-            schema = self._standard(node, domain, context)
-            if schema is not None:
-                defaults = [one.default_value for one in schema.attributes.values() if one.default_value.name]
-                self._call(schema.function_body, defaults, node, path, context, graph)
+            standard = self._standard(node, domain, context)
+            if standard is not None:
+                self._call(*standard, node, path, context, graph)
                 continue
             if domain not in context.versions:
                 raise ModelFormatError(
@@ -142,18 +142,55 @@ class Parser:
             version = context.versions[domain]
             graph.nodes.append(NodeDef(node.op_type, domain, version, path, inputs, outputs, attrs))
 
-    def _standard(self, node: Any, domain: str, context: _Context) -> Any:
-        """The standard's own description of an operator that is not implemented, if it holds a body."""
+    def _standard(self, node: Any, domain: str, context: _Context) -> tuple[Any, list[Any]] | None:
+        """The body that the standard itself gives for an operator that is not implemented, and its defaults."""
         version = context.versions.get(domain)
         if version is None or find(domain, node.op_type, version) is not None:
             return None
         import onnx
 
         try:
-            schema = onnx.defs.get_schema(node.op_type, version, domain)
+            schema: Any = onnx.defs.get_schema(node.op_type, version, domain)
         except Exception:
             return None
-        return schema if schema.has_function else None  # type: ignore[attr-defined]
+        body = schema.function_body if schema.has_function else None
+        if body is None and schema.has_context_dependent_function:
+            body = self._body_for_types(schema, node, version, context)
+        if body is None:
+            return None
+        return body, [one.default_value for one in schema.attributes.values() if one.default_value.name]
+
+    def _body_for_types(self, schema: Any, node: Any, version: int, context: _Context) -> Any:
+        """The body of an operator whose description depends on the types of its inputs."""
+        import onnx
+
+        types = [self._types().get(context.names(name), b"") if name else b"" for name in node.input]
+        offered = [one for one in schema.context_dependent_function_opset_versions if one <= version]
+        try:
+            data = schema.get_context_dependent_function_with_opset_version(
+                max(offered), node.SerializeToString(), types
+            )
+        except Exception:
+            return None
+        body = onnx.FunctionProto.FromString(data)
+        return body if body.node else None
+
+    def _types(self) -> dict[str, bytes]:
+        """The types of the model's values, as far as they are declared or follow; computed when they are needed."""
+        if self._known_types is None:
+            import onnx
+
+            model = self._proto
+            try:
+                model = onnx.shape_inference.infer_shapes(model)
+            except Exception:
+                model = self._proto
+            values = [*model.graph.input, *model.graph.value_info, *model.graph.output]
+            self._known_types = {one.name: one.type.SerializeToString() for one in values}
+            for tensor in model.graph.initializer:
+                made = onnx.helper.make_tensor_type_proto(tensor.data_type, tensor.dims)
+                self._known_types.setdefault(tensor.name, made.SerializeToString())
+        return self._known_types
 
     def _call(
         self, body: Any, defaults: Any, node: Any, path: tuple[str, ...], context: _Context, graph: GraphDef
