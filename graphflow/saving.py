@@ -27,6 +27,7 @@ __all__ = [
     "get_registered_object",
     "load_model",
     "register_keras_serializable",
+    "save_model",
     "serialize_keras_object",
 ]
 
@@ -172,3 +173,8 @@ def _deserialize(config: Any) -> Any:
 def load_model(filepath: Any, custom_objects: Mapping[str, Any] | None = None, compile: bool = True, **kw: Any) -> Any:
     """Open a model file; see `graphflow.load_model`."""
     return forward("load_model")(filepath, custom_objects=custom_objects, compile=compile, **kw)
+
+
+def save_model(model: Any, filepath: Any, *args: Any, **kwargs: Any) -> None:
+    """Write a model to a file; see `graphflow.formats.write.save_model`."""
+    forward("save")(model, filepath, *args, **kwargs)

@@ -13,7 +13,7 @@ from graphflow.variable import Variable
 
 
 def named_weights(model: Any) -> dict[str, np.ndarray[Any, Any]]:
-    """A model's weights by path: "dense/kernel", of inner models "inner/dense/kernel".
+    """A model's weights by path: "dense/kernel"; where inner models have the same one, "dense/kernel_1".
 
     Raises:
         ArgumentError: a layer that has not been built.
@@ -57,4 +57,6 @@ def write_weights(model: Any, path: str, overwrite: bool = True) -> None:
         ) from None
     arrays = {name: np.ascontiguousarray(array) for name, array in named_weights(model).items()}
     with whole_file(path, overwrite) as whole:
-        save_file(arrays, whole, metadata={"format": "graphflow"})
+        mode = whole.stat().st_mode
+        save_file(arrays, whole, metadata={"format": "graphflow"})  # makes the file anew, for its owner alone
+        whole.chmod(mode)

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 from graphflow.errors import ArgumentError, ArgumentTypeError, nearest
+from graphflow.layers.era import era
 from graphflow.layers.layer import Layer
 from graphflow.layers.registry import LAYERS
 from graphflow.registry import custom_objects
 
 
 def describe(one: Any) -> dict[str, Any]:
-    """A layer as {"module", "class_name", "config", "class"}; `restore` makes an equal one of it."""
+    """A layer as {"module", "class_name", "config", "class", "era"}; `restore` makes an equal one of it."""
     name = type(one).__name__
     return {
         "module": "keras.layers",
         "class_name": "Functional" if name == "Model" else name,
         "config": one.get_config(),
         "class": type(one),
+        "era": one.era,
     }
 
 
@@ -35,7 +38,8 @@ def restore(item: Any) -> Any:
     found = found or LAYERS.classes.get(str(item["class_name"]))
     if found is None:
         raise ArgumentError(f"Unknown layer {item['class_name']!r}.{nearest(str(item['class_name']), LAYERS.classes)}")
-    return found.from_config(dict(item.get("config") or {}))
+    with era(item["era"]) if item.get("era") else nullcontext():
+        return found.from_config(dict(item.get("config") or {}))
 
 
 def inner_layer(item: Any, owner: str, what: str = "layer") -> Layer:

@@ -43,6 +43,7 @@ def layer_to_config(one: Layer) -> dict[str, Any]:
         "config": one.get_config(),
         "name": one.name,
         "class": type(one),
+        "era": one.era,
     }
 
 
@@ -185,9 +186,10 @@ def _make(cls: Any, described: dict[str, Any], read_op: OpReader | None) -> Laye
         return made
     config = {key: value if key.endswith(NO_LAYERS) else _inner_layers(value, read_op) for key, value in config.items()}
     names = (str(described.get("registered_name")), str(described.get("class_name")))
-    is_own = any(name.startswith(OWN) for name in names)
+    other = OTHER[current_era()] if any(name.startswith(OWN) for name in names) else None
+    rules = described.get("era") or other
     try:
-        with era(OTHER[current_era()]) if is_own else nullcontext():
+        with era(rules) if rules else nullcontext():
             made = cls.from_config(config)
     except ArgumentError as error:
         name = config.get("name")

@@ -8,7 +8,7 @@ import numpy as np
 
 from graphflow.layers.nest import leaves
 
-LEFT_OUT = ("class", "batch_input_shape", "input_length", "dtype", "build_input_shape")
+LEFT_OUT = ("class", "era", "batch_input_shape", "input_length", "dtype", "build_input_shape")
 ALIASES = {"negative_slope": "alpha"}
 NUMBERS = 1e-5
 
