@@ -320,12 +320,12 @@ def reject_lines(bad: Sequence[Bad]) -> bytes:
 
 
 def block_rows(batch: int, shard: int, row_bytes: int) -> int:
-    """Rows that travel at once: as many whole batches as fit 4 MiB and fill a shard evenly, at least one.
+    """Rows that travel at once: as many whole batches as fit 2 MiB and fill a shard evenly, at least one.
 
     Example:
         >>> block_rows(32, 65536, 1024), block_rows(100, 65600, 64)
-        (4096, 32800)
+        (2048, 16400)
     """
     batches = shard // batch
-    most = max(1, min(batches, (4 << 20) // max(1, batch * row_bytes)))
+    most = max(1, min(batches, (2 << 20) // max(1, batch * row_bytes)))
     return batch * next(count for count in range(most, 0, -1) if batches % count == 0)

@@ -21,7 +21,7 @@ from graphflow.batch.sources.base import Source
 from graphflow.errors import ArgumentError, DataError, ShapeError, UnsupportedError
 
 Array = np.ndarray[Any, Any]
-KEEP = 32 << 20
+KEEP = 12 << 20
 """Bytes behind the reader that stay mapped."""
 
 
@@ -83,7 +83,7 @@ class Mapped:
         behind = (self._start + row * self._row - KEEP) // mmap.PAGESIZE * mmap.PAGESIZE
         if behind < self._released:
             self._released = 0
-        if self._map is not None and behind - self._released >= KEEP and hasattr(self._map, "madvise"):
+        if self._map is not None and behind - self._released >= KEEP // 3 and hasattr(self._map, "madvise"):
             self._map.madvise(mmap.MADV_DONTNEED, self._released, behind - self._released)
             self._released = behind
 

@@ -1,13 +1,16 @@
 """Parquet and Arrow files as sources.
 
-Row groups are read ahead, several at once, in slices, so that memory holds a few slices and not a file. A null in a
-column of numbers is a bad row; a row group that can not be read is as many bad rows as it has.
+Small row groups are decoded ahead, several at once; large ones in slices, one after another: memory holds a few
+mebibytes and not a file. A null in a column of numbers is a bad row; a row group that can not be read is as many bad
+rows as it has.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,11 @@ from graphflow.batch.block import Bad, Block, Columns, Cursor, objects
 from graphflow.batch.identity import file_identity
 from graphflow.batch.sources.base import Source
 from graphflow.errors import DataError, UnsupportedError
+
+AHEAD = 2
+"""Row groups that are decoded at once, ahead of the one in use."""
+SMALL = 16 << 20
+"""Bytes of a row group that is decoded as a whole."""
 
 
 def need_pyarrow() -> Any:
@@ -111,6 +119,10 @@ class TableSource(Source):
         """The schema of a file and the rows of its groups."""
         raise NotImplementedError
 
+    def _bytes(self, index: int, columns: list[str]) -> int:
+        """Bytes of some columns of a group, as they are in memory."""
+        raise NotImplementedError
+
     def _slices(self, path: Path, group: int, skip: int, size: int, columns: list[str]) -> Iterator[Any]:
         """Record batches of a group of rows, `skip` of its rows left out."""
         raise NotImplementedError
@@ -137,13 +149,37 @@ class TableSource(Source):
     def _pieces(self, start: int, size: int, columns: list[str]) -> Iterator[tuple[Columns, int, list[Bad]]]:
         """Good rows, how many rows they stand for, and bad rows numbered from the piece's first."""
         first = bisect_right(self._ends, start)
-        for index in range(first, len(self._groups)):
-            file, group, rows = self._groups[index]
-            path = self._files[file]
-            before = self._ends[index] - rows
-            done = skip = max(0, start - before)
+        waiting: deque[Future[list[Any]] | None] = deque()
+        with ThreadPoolExecutor(AHEAD) as pool:
             try:
-                for batch in self._slices(path, group, skip, size, columns):
+                for index in range(first, len(self._groups)):
+                    for later in range(index + len(waiting), min(index + AHEAD + 1, len(self._groups))):
+                        small = self._bytes(later, columns) <= SMALL
+                        waiting.append(pool.submit(self._whole, later, start, size, columns) if small else None)
+                    yield from self._group(index, start, size, columns, waiting.popleft())
+            finally:
+                for future in waiting:
+                    if future is not None:
+                        future.cancel()
+
+    def _whole(self, index: int, start: int, size: int, columns: list[str]) -> list[Any]:
+        """The record batches of a group, from `start` on."""
+        file, group, rows = self._groups[index]
+        skip = max(0, start - (self._ends[index] - rows))
+        return list(self._slices(self._files[file], group, skip, size, columns))
+
+    def _group(
+        self, index: int, start: int, size: int, columns: list[str], ahead: Future[list[Any]] | None
+    ) -> Iterator[tuple[Columns, int, list[Bad]]]:
+        """The pieces of one group, decoded ahead or now."""
+        file, group, rows = self._groups[index]
+        path = self._files[file]
+        before = self._ends[index] - rows
+        done = skip = max(0, start - before)
+        if rows:
+            try:
+                batches = ahead.result() if ahead else self._slices(path, group, skip, size, columns)
+                for batch in batches:
                     yield self._converted(batch, path, before + done)
                     done += batch.num_rows
                 if done != rows:
@@ -213,17 +249,28 @@ class ParquetSource(TableSource):
 
     kind = "Parquet"
 
+    def __init__(self, files: Sequence[Path]) -> None:
+        self._metadata: dict[Path, Any] = {}
+        super().__init__(files)
+
     def _open(self, path: Path) -> tuple[Any, list[int]]:
         import pyarrow.parquet as parquet
 
         with parquet.ParquetFile(path) as file:
-            return file.schema_arrow, [file.metadata.row_group(i).num_rows for i in range(file.metadata.num_row_groups)]
+            self._metadata[path] = found = file.metadata
+            return file.schema_arrow, [found.row_group(i).num_rows for i in range(found.num_row_groups)]
+
+    def _bytes(self, index: int, columns: list[str]) -> int:
+        file, group, _ = self._groups[index]
+        found = self._metadata[self._files[file]].row_group(group)
+        parts = (found.column(i) for i in range(found.num_columns))
+        return sum(one.total_uncompressed_size for one in parts if one.path_in_schema.split(".")[0] in columns)
 
     def _slices(self, path: Path, group: int, skip: int, size: int, columns: list[str]) -> Iterator[Any]:
         import pyarrow.parquet as parquet
 
-        with parquet.ParquetFile(path, pre_buffer=True, buffer_size=1 << 20) as file:
-            for batch in file.iter_batches(size, row_groups=[group], columns=columns, use_threads=True):
+        with parquet.ParquetFile(path, metadata=self._metadata[path], buffer_size=1 << 20) as file:
+            for batch in file.iter_batches(size, row_groups=[group], columns=columns, use_threads=False):
                 if skip >= batch.num_rows:
                     skip -= batch.num_rows
                     continue
@@ -241,6 +288,9 @@ class ArrowSource(TableSource):
 
         with pa.memory_map(str(path)) as file, pa.ipc.open_file(file) as reader:
             return reader.schema, [reader.get_batch(i).num_rows for i in range(reader.num_record_batches)]
+
+    def _bytes(self, index: int, columns: list[str]) -> int:
+        return SMALL + 1
 
     def _slices(self, path: Path, group: int, skip: int, size: int, columns: list[str]) -> Iterator[Any]:
         import pyarrow as pa
