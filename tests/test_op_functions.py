@@ -11,7 +11,7 @@ import pytest
 
 from graphflow import ops
 from graphflow.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
-from graphflow.layers.tensor import KerasTensor
+from graphflow.layers.tensor import KerasTensor, infer_only
 from graphflow.ops.dispatch import tracing
 from graphflow.spec import TensorSpec
 
@@ -158,3 +158,12 @@ def test_what_does_not_fit_is_refused_with_the_reason(call: Callable[[], Any], e
 
 def test_tile_may_add_axes_as_numpy_does() -> None:
     np.testing.assert_array_equal(ops.tile(np.arange(3.0, dtype="float32"), (2, 2)), np.tile(np.arange(3.0), (2, 2)))
+
+
+def test_a_slice_that_ends_where_it_begins_is_known_to_be_empty() -> None:
+    x = KerasTensor(TensorSpec((None, None, 3)))
+    with tracing(infer_only):
+        assert x[:, :0].shape == (None, 0, 3)
+        assert x[:, 0:0:2].shape == (None, 0, 3)
+        assert x[:, :0:-1].shape == (None, None, 3)
+        assert ops.pad(ops.flatten(x[:, :0]), ((0, 0), (0, 4))).shape == (None, 4)

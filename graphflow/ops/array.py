@@ -174,8 +174,8 @@ def stack(xs: Sequence[Any], axis: int = 0) -> Any:
 def _slice_size(size: int | None, start: int | None, stop: int | None, step: int | None) -> int | None:
     if size is not None:
         return len(range(*slice(start, stop, step).indices(size)))
-    if start is None and stop is None and step in (None, 1, -1):
-        return None
+    if start in (None, 0) and stop == 0 and (step is None or step > 0):
+        return 0
     return None
 
 
