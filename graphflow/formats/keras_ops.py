@@ -9,8 +9,26 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
-from graphflow import ops
+import numpy as np
+
+from graphflow import activations, ops
 from graphflow.errors import UnsupportedError
+from graphflow.ops.indexing import gather_axis, triangle
+from graphflow.ops.indexing import top_k as _top_k
+from graphflow.ops.operands import shape_of
+from graphflow.ops.scalar import (
+    arccos,
+    arccosh,
+    arcsin,
+    arcsinh,
+    arctan,
+    arctanh,
+    cosh,
+    isinf,
+    isnan,
+    sinh,
+    tan,
+)
 
 MODULES = ("keras.src.ops.", "keras.ops")
 TF_MODULE = "tf"
@@ -18,45 +36,69 @@ TF_MODULE = "tf"
 
 
 def _subset(function: Callable[..., Any], *names: str) -> Callable[..., Any]:
-    """`function`, called with Keras' positional or keyword arguments by the given names."""
+    """`function`, called with Keras' arguments by the given names; others must be None, which changes nothing."""
 
     def call(*args: Any, **kwargs: Any) -> Any:
         given = dict(zip(names, args, strict=False)) | kwargs
+        extra = [name for name, value in given.items() if name not in names and value not in (None, False)]
+        if extra:
+            raise UnsupportedError(f"The argument {extra[0]}={given[extra[0]]!r:.40} is not supported.")
         return function(**{name: value for name, value in given.items() if name in names})
 
     return call
 
 
-def _split(x: Any, indices_or_sections: Any, axis: int = 0) -> Any:
-    """Parts of equal size, or those that end at the given places."""
-    if isinstance(indices_or_sections, int):
-        return ops.split(x, indices_or_sections, axis)
-    size = x.shape[axis]
-    if size is None:
-        raise UnsupportedError("Split at places of an axis whose size is not known is not supported.")
-    ends = [0, *indices_or_sections, size]
-    return ops.split(x, [after - before for before, after in pairwise(ends)], axis)
+def _moveaxis(x: Any, source: Any, destination: Any) -> Any:
+    rank = len(shape_of(x))
+    pairs = [(source, destination)] if isinstance(source, int) else zip(source, destination, strict=True)
+    moved = {to % rank: at % rank for at, to in pairs}
+    rest = iter(axis for axis in range(rank) if axis not in moved.values())
+    return ops.transpose(x, [moved[axis] if axis in moved else next(rest) for axis in range(rank)])
+
+
+def _swapaxes(x: Any, axis1: int, axis2: int) -> Any:
+    order = list(range(len(shape_of(x))))
+    order[axis1], order[axis2] = order[axis2], order[axis1]
+    return ops.transpose(x, order)
+
+
+def _take(x: Any, indices: Any, axis: int | None = None) -> Any:
+    if axis is None:
+        x, axis = ops.reshape(x, (-1,)), 0
+    return gather_axis(x, indices if hasattr(indices, "spec") else np.asarray(indices, np.int32), axis)
+
+
+def _roll(x: Any, shift: int, axis: int | None = None) -> Any:
+    size = shape_of(x)[axis] if isinstance(axis, int) else None
+    if size is None or not isinstance(shift, int):
+        raise UnsupportedError("ops.roll needs one axis of known size.")
+    assert isinstance(axis, int)
+    first, second = ops.split(x, [size - shift % size, shift % size], axis)
+    return ops.concatenate([second, first], axis)
 
 
 def _pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = None) -> Any:
+    rank = len(shape_of(x))
+    if isinstance(pad_width, int):
+        pad_width = [(pad_width, pad_width)] * rank
+    pad_width = [(one, one) if isinstance(one, int) else tuple(one) for one in pad_width]
+    if len(pad_width) == 1:
+        pad_width = pad_width * rank
     if mode != "constant":
-        raise UnsupportedError(f"Pad with mode={mode!r} is not supported.")
-    rank = len(x.shape)
-    pairs = [pad_width] * rank if isinstance(pad_width, int) else list(pad_width)
-    pairs = [(one, one) if isinstance(one, int) else tuple(one) for one in pairs]
-    return ops.pad(x, pairs * rank if len(pairs) == 1 else pairs, constant_values or 0.0)
+        from graphflow.ops.indexing import pad_from_inside
+
+        return pad_from_inside(x, pad_width, mode)
+    return ops.pad(x, pad_width, constant_values or 0.0)
 
 
-def _extreme(function: Callable[..., Any]) -> Callable[..., Any]:
-    """argmax or argmin; along no axis the place in the flattened tensor is meant, refused here."""
+def _tile(x: Any, repeats: Any) -> Any:
+    repeats = [repeats] if isinstance(repeats, int) else list(repeats)
+    rank = len(shape_of(x))
+    return ops.tile(x, [1] * (rank - len(repeats)) + repeats)
 
-    def call(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
-        if axis is None:
-            raise UnsupportedError("Argmax and Argmin without an axis are not supported.")
-        found = function(x, axis)
-        return ops.expand_dims(found, axis if axis >= 0 else len(x.shape) + axis) if keepdims else found
 
-    return call
+def _repeat(x: Any, repeats: int, axis: int | None = None) -> Any:
+    return ops.repeat(ops.reshape(x, (-1,)), repeats, 0) if axis is None else ops.repeat(x, repeats, axis)
 
 
 def _running(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -70,121 +112,220 @@ def _running(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-def _one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = None, sparse: bool = False) -> Any:
-    if axis not in (-1, len(x.shape)) or sparse:
-        raise UnsupportedError(f"OneHot with axis={axis} and sparse={sparse} is not supported.")
-    return ops.one_hot(x, num_classes, dtype or "float32")
-
-
 def _round(x: Any, decimals: int = 0) -> Any:
     if decimals:
         raise UnsupportedError(f"Round with decimals={decimals} is not supported.")
     return ops.round(x)
 
 
-def _repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
-    if axis is None or not isinstance(repeats, int):
-        raise UnsupportedError("Repeat takes one number of repeats and an axis.")
-    return ops.repeat(x, repeats, axis)
+def _clip(x: Any, x_min: Any, x_max: Any) -> Any:
+    return ops.minimum(ops.maximum(x, x_min), x_max)
+
+
+def _arg(function: Callable[..., Any]) -> Callable[..., Any]:
+    def call(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
+        if axis is None:
+            return function(ops.reshape(x, (-1,)), 0)
+        found = function(x, axis)
+        return ops.expand_dims(found, axis) if keepdims else found
+
+    return call
+
+
+def _one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = None, sparse: bool = False) -> Any:
+    if sparse:
+        raise UnsupportedError("ops.one_hot with sparse=True is not supported.")
+    return _moveaxis(ops.one_hot(x, num_classes, dtype or "float32"), -1, axis)
+
+
+def _normalize(x: Any, axis: int = -1, order: int = 2, epsilon: float | None = None) -> Any:
+    if order != 2:
+        raise UnsupportedError(f"ops.normalize of order {order!r:.40} is not supported.")
+    return ops.l2_normalize(x, axis, (epsilon or 1e-7) ** 2 if epsilon else 1e-14)
+
+
+def _moments(x: Any, axes: Any, keepdims: bool = False, synchronized: bool = False) -> Any:
+    return [ops.mean(x, axes, keepdims), ops.var(x, axes, keepdims)]
+
+
+def _reshape(x: Any, newshape: Any) -> Any:
+    from graphflow.ops.shape import reshape_to
+
+    plain = all(isinstance(size, int) for size in newshape) and newshape.count(-1) <= 1
+    if plain and None not in shape_of(x) and -1 not in newshape:
+        return ops.reshape(x, tuple(newshape))
+    return reshape_to(x, [-1 if size is None else size for size in newshape])
+
+
+def _unstack(x: Any, num: int | None = None, axis: int = 0) -> Any:
+    return [ops.squeeze(part, axis) for part in ops.split(x, num or shape_of(x)[axis] or 0, axis)]
+
+
+def _log_softmax(x: Any, axis: int = -1) -> Any:
+    return ops.log_softmax(x, axis)
+
+
+def _resize(images: Any, size: Any, interpolation: str = "bilinear", antialias: bool = False, **rest: Any) -> Any:
+    from graphflow.formats.keras_resize import resize_images
+
+    changed = [name for name in ("crop_to_aspect_ratio", "pad_to_aspect_ratio") if rest.get(name)]
+    if changed or rest.get("data_format") == "channels_first":
+        raise UnsupportedError(f"ops.image.resize with {changed or 'channels_first'} is not supported.")
+    return resize_images(images, size, interpolation, False, antialias)
+
+
+def _split(x: Any, indices_or_sections: Any, axis: int = 0) -> Any:
+    """Equal parts, or cuts at indices, as NumPy has them."""
+    parts = indices_or_sections
+    if isinstance(parts, int):
+        return ops.split(x, parts, axis)
+    size = shape_of(x)[axis]
+    if size is None:
+        raise UnsupportedError("ops.split at indices along an axis of unknown size is not supported.")
+    ends = [0, *parts, size]
+    return ops.split(x, [stop - start for start, stop in pairwise(ends)], axis)
 
 
 ROWS: dict[str, Callable[..., Any]] = {
-    "Add": ops.add,
-    "Subtract": ops.subtract,
-    "Multiply": ops.multiply,
-    "Divide": ops.divide,
-    "TrueDivide": ops.divide,
-    "FloorDivide": ops.floor_divide,
-    "Mod": ops.mod,
-    "Power": ops.power,
-    "Maximum": ops.maximum,
-    "Minimum": ops.minimum,
-    "Matmul": ops.matmul,
-    "Dot": ops.dot,
-    "Negative": ops.negative,
-    "Absolute": ops.absolute,
     "Abs": ops.absolute,
-    "Square": ops.square,
-    "Sqrt": ops.sqrt,
-    "Rsqrt": ops.rsqrt,
-    "Reciprocal": ops.reciprocal,
-    "Exp": ops.exp,
-    "Expm1": ops.expm1,
-    "Log": ops.log,
-    "Log1p": ops.log1p,
-    "Sin": ops.sin,
-    "Cos": ops.cos,
-    "Floor": ops.floor,
+    "Absolute": ops.absolute,
+    "Add": ops.add,
+    "Arccos": arccos,
+    "Arccosh": arccosh,
+    "Arcsin": arcsin,
+    "Arcsinh": arcsinh,
+    "Arctan": arctan,
+    "Arctanh": arctanh,
     "Ceil": ops.ceil,
-    "Sign": ops.sign,
-    "Tanh": ops.tanh,
-    "Relu": lambda x: ops.relu(x),
-    "Relu6": lambda x: ops.relu(x, max_value=6.0),
-    "Sigmoid": ops.sigmoid,
-    "Silu": ops.silu,
-    "Selu": ops.selu,
-    "HardSigmoid": ops.hard_sigmoid,
-    "Softplus": ops.softplus,
-    "Softsign": ops.softsign,
-    "Erf": ops.erf,
-    "GetItem": lambda x, key: ops.getitem(x, tuple(key) if isinstance(key, list) else key),
+    "ConvertToTensor": _subset(lambda x, dtype=None: x if dtype is None else ops.cast(x, dtype), "x", "dtype"),
+    "Copy": lambda x: x,
+    "Cos": ops.cos,
+    "Cosh": cosh,
+    "Divide": ops.divide,
+    "Dot": ops.dot,
     "Equal": ops.equal,
-    "NotEqual": ops.not_equal,
-    "Less": ops.less,
-    "LessEqual": ops.less_equal,
+    "Erf": ops.erf,
+    "Exp": ops.exp,
+    "Exp2": lambda x: ops.power(2.0, x),
+    "Expm1": ops.expm1,
+    "Floor": ops.floor,
+    "FloorDivide": ops.floor_divide,
+    "GetItem": lambda x, key: ops.getitem(x, tuple(key) if isinstance(key, list) else key),
     "Greater": ops.greater,
     "GreaterEqual": ops.greater_equal,
+    "HardSigmoid": ops.hard_sigmoid,
+    "HardSilu": activations.hard_silu,
+    "HardTanh": activations.hard_tanh,
+    "Isinf": isinf,
+    "Isnan": isnan,
+    "Less": ops.less,
+    "LessEqual": ops.less_equal,
+    "Log": ops.log,
+    "Log10": lambda x: ops.divide(ops.log(x), 2.302585092994046),
+    "Log1p": ops.log1p,
+    "Log2": lambda x: ops.divide(ops.log(x), 0.6931471805599453),
+    "LogSigmoid": activations.log_sigmoid,
+    "Logaddexp": lambda x1, x2: ops.add(ops.maximum(x1, x2), ops.softplus(ops.negative(ops.absolute(x1 - x2)))),
     "LogicalAnd": ops.logical_and,
-    "LogicalOr": ops.logical_or,
     "LogicalNot": ops.logical_not,
+    "LogicalOr": ops.logical_or,
+    "LogicalXor": ops.not_equal,
+    "Matmul": ops.matmul,
+    "Maximum": ops.maximum,
+    "Minimum": ops.minimum,
+    "Mod": ops.mod,
+    "Multiply": ops.multiply,
+    "Negative": ops.negative,
+    "NotEqual": ops.not_equal,
+    "OnesLike": _subset(ops.ones_like, "x", "dtype"),
+    "Power": ops.power,
+    "Ravel": lambda x: ops.reshape(x, (-1,)),
+    "Reciprocal": ops.reciprocal,
+    "Relu": lambda x: ops.relu(x),
+    "Relu6": lambda x: ops.relu(x, max_value=6.0),
+    "Rsqrt": ops.rsqrt,
+    "Selu": ops.selu,
+    "Sigmoid": ops.sigmoid,
+    "Sign": ops.sign,
+    "Silu": ops.silu,
+    "Sin": ops.sin,
+    "Sinh": sinh,
+    "Softplus": ops.softplus,
+    "Softsign": ops.softsign,
+    "SparseSigmoid": activations.sparse_sigmoid,
+    "Sqrt": ops.sqrt,
+    "Square": ops.square,
+    "StopGradient": _subset(lambda variable: variable, "variable"),
+    "Subtract": ops.subtract,
+    "Tan": tan,
+    "Tanh": ops.tanh,
+    "TanhShrink": activations.tanh_shrink,
+    "TrueDivide": ops.divide,
     "Where": ops.where,
-    "ConvertToTensor": _subset(lambda x: x, "x"),
-    "ZerosLike": ops.zeros_like,
-    "OnesLike": ops.ones_like,
+    "ZerosLike": _subset(ops.zeros_like, "x", "dtype"),
 }
 """Operations whose node holds all their arguments."""
 
 CONFIGURED: dict[str, Callable[..., Any]] = {
-    "Sum": ops.sum,
-    "Mean": ops.mean,
-    "Prod": ops.prod,
-    "Max": ops.max,
-    "Min": ops.min,
-    "Var": ops.var,
-    "Std": ops.std,
-    "Any": ops.any,
     "All": ops.all,
-    "Argmax": _extreme(ops.argmax),
-    "Argmin": _extreme(ops.argmin),
-    "Clip": lambda x, x_min, x_max: ops.clip(x, x_min, x_max),
-    "Cumsum": _running(ops.cumsum),
+    "Amax": ops.max,
+    "Amin": ops.min,
+    "Any": ops.any,
+    "Argmax": _arg(ops.argmax),
+    "Argmin": _arg(ops.argmin),
+    "BroadcastTo": _subset(ops.broadcast_to, "x", "shape"),
+    "Cast": _subset(ops.cast, "x", "dtype"),
+    "Celu": activations.celu,
+    "Clip": _clip,
+    "Concatenate": ops.concatenate,
     "Cumprod": _running(ops.cumprod),
+    "Cumsum": _running(ops.cumsum),
+    "Einsum": lambda *operands, subscripts: ops.einsum(subscripts, *operands),
+    "Elu": ops.elu,
+    "ExpandDims": ops.expand_dims,
+    "Flip": ops.flip,
     "FullLike": lambda x, fill_value, dtype=None: ops.full_like(x, fill_value, dtype),
-    "LeakyRelu": lambda x, negative_slope=0.2: ops.relu(x, negative_slope),
+    "Gelu": ops.gelu,
+    "HardShrink": activations.hard_shrink,
+    "LeakyRelu": activations.leaky_relu,
+    "LogSoftmax": _log_softmax,
+    "Logsumexp": ops.logsumexp,
+    "Max": _subset(ops.max, "x", "axis", "keepdims"),
+    "Mean": ops.mean,
+    "Min": _subset(ops.min, "x", "axis", "keepdims"),
+    "Moments": _moments,
+    "Moveaxis": _moveaxis,
+    "Normalize": _normalize,
     "OneHot": _one_hot,
     "Pad": _pad,
+    "Prod": _subset(ops.prod, "x", "axis", "keepdims"),
     "Repeat": _repeat,
-    "Reshape": lambda x, newshape: ops.reshape(x, newshape),
+    "Reshape": _reshape,
+    "Resize": _resize,
+    "Roll": _roll,
     "Round": _round,
-    "Tile": lambda x, repeats: ops.tile(x, repeats),
-    "Einsum": lambda *operands, subscripts: ops.einsum(subscripts, *operands),
-    "ExpandDims": ops.expand_dims,
-    "Squeeze": ops.squeeze,
-    "Transpose": ops.transpose,
-    "Concatenate": ops.concatenate,
-    "Split": _split,
-    "Stack": ops.stack,
-    "Flip": ops.flip,
-    "Cast": ops.cast,
+    "SoftShrink": activations.soft_shrink,
     "Softmax": ops.softmax,
-    "LogSoftmax": ops.log_softmax,
-    "Gelu": ops.gelu,
-    "Elu": ops.elu,
+    "Split": _split,
+    "Squareplus": activations.squareplus,
+    "Squeeze": ops.squeeze,
+    "Stack": ops.stack,
+    "Std": ops.std,
+    "Sum": _subset(ops.sum, "x", "axis", "keepdims"),
+    "Swapaxes": _swapaxes,
+    "Take": _take,
+    "Tile": _tile,
+    "TopK": lambda x, k, sorted=True: list(_top_k(x, k)),
+    "Transpose": _subset(ops.transpose, "x", "axes"),
+    "Tril": lambda x, k=0: triangle(x, False, k),
+    "Triu": lambda x, k=0: triangle(x, True, k),
+    "Unstack": _unstack,
+    "Var": ops.var,
 }
 """Operations some of whose arguments Keras keeps in the configuration, where it writes them."""
 
 
-TAKES_DTYPE = frozenset(("Cast", "FullLike", "ZerosLike", "OnesLike", "OneHot", "Cumsum", "Cumprod"))
+TAKES_DTYPE = frozenset(("Cast", "FullLike", "ZerosLike", "OnesLike", "OneHot", "Cumsum", "Cumprod", "ConvertToTensor"))
 """Operations whose dtype is an argument; of others it says what they compute in."""
 
 
@@ -193,7 +334,7 @@ def reader(module: str, class_name: str) -> Callable[..., Any] | None:
     if module == TF_MODULE:
         from graphflow.formats.keras_tf_ops import TF_FUNCTIONS
 
-        return TF_FUNCTIONS.get(class_name)
+        return TF_FUNCTIONS.get(class_name.removeprefix("compat.v1."))
     if not module.startswith(MODULES):
         return None
     return ROWS.get(class_name) or CONFIGURED.get(class_name)

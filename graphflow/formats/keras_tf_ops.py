@@ -186,6 +186,8 @@ def _turned(a: Any, name: Any = None, conjugate: bool = False) -> Any:
 
 
 def _einsum(equation: str, *inputs: Any, **_: Any) -> Any:
+    if not inputs:
+        raise UnsupportedError("tf.keras writes tf.einsum without its operands: the file does not say what it takes.")
     return ops.einsum(equation, *inputs)
 
 
@@ -200,7 +202,7 @@ def _l2_normalize(x: Any, axis: Any = None, epsilon: float = 1e-12, name: Any = 
     return ops.l2_normalize(x, _axes(dim if axis is None else axis), epsilon)
 
 
-def _norm(tensor: Any, ord: Any = "euclidean", axis: Any = None, keepdims: Any = False, name: Any = None) -> Any:
+def _norm(tensor: Any, ord: Any = "euclidean", axis: Any = None, keepdims: Any = False, **_: Any) -> Any:
     axes, magnitude = _axes(axis), ops.absolute(tensor)
     if ord in ("euclidean", 2, 2.0) and (ord == "euclidean" or isinstance(axis, int)):
         return ops.sqrt(ops.sum(ops.square(tensor), axes, bool(keepdims)))
@@ -297,6 +299,7 @@ _BINARY: dict[str, Function] = {
     "divide": ops.divide,
     "divide_no_nan": _divide_no_nan,
     "equal": ops.equal,
+    "floor_div": ops.floor_divide,
     "floordiv": ops.floor_divide,
     "floormod": ops.mod,
     "greater": ops.greater,
@@ -437,8 +440,6 @@ TF_FUNCTIONS: dict[str, Function] = {
     "__operators__.ne": _binary(ops.not_equal),
     "__operators__.eq": _binary(ops.equal),
     "__operators__.pow": _binary(ops.power),
-    "compat.v1.gather": _gather,
-    "compat.v1.transpose": _transpose,
     "image.resize": resize_images,
     "linalg.l2_normalize": _l2_normalize,
     "linalg.matrix_transpose": _turned,
