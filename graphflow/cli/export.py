@@ -16,6 +16,7 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--external-data", action="store_true", help="write the weights to OUT.data; above 2 GB they go there anyway"
     )
+    parser.add_argument("--json", action="store_true", help="print what was written: opset, operators, sizes")
     parser.set_defaults(run=run)
 
 
@@ -27,9 +28,20 @@ def run(args: argparse.Namespace) -> None:
     """
     from graphflow.errors import ArgumentError
     from graphflow.formats import load_model
-    from graphflow.formats.onnx_write import export
+    from graphflow.formats.onnx_write import export, operators, opset_of
 
     output = Path(args.output)
     if output.suffix.lower() != ".onnx":
         raise ArgumentError(f"{output}: models are exported to .onnx files; the ending {output.suffix!r} is not known.")
-    export(load_model(args.model), output, opset=args.opset, external_data=args.external_data or None)
+    model = load_model(args.model)
+    export(model, output, opset=args.opset, external_data=args.external_data or None)
+    if args.json:
+        import json
+
+        written = [output, *([beside] if (beside := output.with_name(output.name + ".data")).exists() else [])]
+        report = {
+            "opset": opset_of(args.opset),
+            "operators": operators(model, opset=args.opset),
+            "files": {str(path): path.stat().st_size for path in written},
+        }
+        print(json.dumps(report, indent=2))

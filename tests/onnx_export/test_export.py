@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import pkgutil
 import runpy
 import sys
@@ -226,6 +227,15 @@ def test_the_command_writes_a_file(tmp_path: Path, capsys: pytest.CaptureFixture
     assert capsys.readouterr() == ("", "")
     assert sorted(one.name for one in tmp_path.iterdir()) == ["digits.onnx", "digits.onnx.data"]
     assert weights_of(out)
+
+
+def test_the_command_says_what_it_wrote(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("onnx", reason=MISSING)
+    out = tmp_path / "digits.onnx"
+    assert main(["export", str(digits.MODEL), str(out), "--json", "--opset", "15"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["opset"] == 15 and report["operators"]["Conv"] == 4
+    assert report["files"] == {str(out): out.stat().st_size}
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ from graphflow.passes.eliminate_dead_nodes import eliminate_dead_nodes
 from graphflow.passes.fold_constants import fold_constants
 from graphflow.passes.remove_identities import remove_identities
 
-__all__ = ["NEWEST_OPSET", "OLDEST_OPSET", "export", "operators", "to_onnx"]
+__all__ = ["NEWEST_OPSET", "OLDEST_OPSET", "export", "operators", "opset_of", "to_onnx"]
 
 OLDEST_OPSET, NEWEST_OPSET = 13, 26
 """The opsets that can be written; the newest is the newest that ONNX Runtime 1.31 takes as released."""
@@ -79,11 +79,11 @@ def export(
                 f"{os.fspath(filepath)}: {text.nbytes:,} bytes of weights do not fit into one ONNX file, which ends at "
                 "2 GB; external_data=True puts them beside it."
             )
-        proto.save(text.model(text.arrays), {}, os.fspath(filepath), None)
+        proto.save(text.model(text.arrays), {}, os.fspath(filepath))
         return
     large = {name: array for name, array in text.arrays.items() if array.nbytes >= OUTSIDE_FROM}
     small = {name: array for name, array in text.arrays.items() if name not in large}
-    proto.save(text.model(small), large, os.fspath(filepath), OUTSIDE_FROM)
+    proto.save(text.model(small), large, os.fspath(filepath))
 
 
 def to_onnx(model: Any, *, opset: int | None = None) -> Any:
@@ -115,7 +115,7 @@ def operators(model: Any, *, opset: int | None = None) -> dict[str, int]:
     return dict(counts)
 
 
-def _as_opset(opset: int | None) -> int:
+def opset_of(opset: int | None) -> int:
     """A version of the operators that can be written, by default the newest that the onnx package knows, too."""
     if opset is None:
         return min(NEWEST_OPSET, int(proto.require_onnx().defs.onnx_opset_version()))
@@ -147,7 +147,7 @@ class _Text:
     """What stands in the file, as plain Python."""
 
     def __init__(self, model: Any, opset: int | None) -> None:
-        self.opset = _as_opset(opset)
+        self.opset = opset_of(opset)
         self.graph = graph = _graph_of(model)
         states = [variable for variable in graph.variables() if variable.changes_in_runs and variable.role == "state"]
         writer = Writer(graph, self.opset, CONVERTERS)

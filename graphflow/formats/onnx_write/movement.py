@@ -124,12 +124,31 @@ def _split(w: Writer, node: Node) -> None:
         w.put(value, one, order)
 
 
+KEEP_ROWS = frozenset(("cast", "flatten", "getitem"))
+
+
+def _filled_rows(w: Writer, x: Value, value: str, shape: Sequence[int | None]) -> str:
+    """Write rows of one value, as many as x has; x has no elements, and runtimes need not be shown such an array."""
+    if shape[0] is not None:
+        return w.emit("Expand", [value, w.ints([size or 0 for size in shape])])
+    while x.node is not None and x.node.op.name in KEEP_ROWS:
+        if x.node.op.name == "getitem" and x.node.attrs["key"][0] != (None, None, None):
+            break
+        x = source(x.node)
+    name, order = w.any_order(x)
+    rows = order.index(0)
+    if w.opset >= 15:
+        batch = w.emit("Shape", [name], start=rows, end=rows + 1)
+    else:
+        batch = w.emit("Slice", [w.emit("Shape", [name]), w.ints([rows]), w.ints([rows + 1])])
+    return w.emit("Expand", [value, w.emit("Concat", [batch, w.ints([size or 0 for size in shape[1:]])], axis=0)])
+
+
 def _pad(w: Writer, node: Node) -> None:
     x, amounts = source(node), node.attrs["amounts"]
     value = w.number(node.attrs["value"], x)
-    if 0 in x.spec.shape:  # nothing is kept, so that runtimes need not copy from an array without elements
-        sizes = w.emit("Add", [w.emit("Shape", [w.get(x)]), w.ints([before + after for before, after in amounts])])
-        w.put(node.outputs[0], w.emit("Expand", [value, sizes]))
+    if 0 in x.spec.shape and amounts[0] == (0, 0) and None not in node.outputs[0].spec.shape[1:]:
+        w.put(node.outputs[0], _filled_rows(w, x, value, node.outputs[0].spec.shape))
         return
     name, order = w.any_order(x)
     pads = [amounts[axis][0] for axis in order] + [amounts[axis][1] for axis in order]

@@ -95,20 +95,19 @@ def model_proto(
     return model
 
 
-def save(model: Any, arrays: Mapping[str, Array], path: str, outside_from: int | None) -> None:
+def save(model: Any, arrays: Mapping[str, Array], path: str) -> None:
     """Write a model whose weights may stand in a file beside it; until all is written, what was there before stays.
 
     Args:
         model: without the arrays that go outside.
         arrays: those of the weights that go outside, by name; empty for one file.
         path: of the model; the weights go to `path` + ".data".
-        outside_from: how many bytes a weight must have to go outside; None: none does.
     """
     target = Path(os.path.realpath(path))
     beside = target.with_name(target.name + ".data")
     drafts = [one.with_name(f".{one.name[:100]}.{secrets.token_hex(6)}.tmp") for one in (target, beside)]
     try:
-        if outside_from is not None and arrays:
+        if arrays:
             with drafts[1].open("xb") as file:
                 for name, array in arrays.items():
                     file.write(b"\0" * (-file.tell() % ALIGNMENT))
