@@ -210,7 +210,7 @@ class Parser:
         attrs = self._attrs(node, context)
         for default in defaults:
             attrs.setdefault(default.name, self._attr(default, context))
-        versions = {domain_of(one.domain): int(one.version) for one in body.opset_import} or context.versions
+        versions = {**context.versions, **{domain_of(one.domain): int(one.version) for one in body.opset_import}}
         prefix = f"{'/'.join(path)}#{self._count}"
         inner = _Context(versions, _Names(prefix, given), path, attrs, context.depth + 1)
         self._nodes(body.node, inner, graph)

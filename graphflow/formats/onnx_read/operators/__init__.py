@@ -5,6 +5,7 @@ from graphflow.formats.onnx_read.operators import (  # noqa: F401
     convolution,
     elementwise,
     matrix,
+    normalization,
     pooling,
     random,
     reduction,
