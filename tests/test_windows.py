@@ -82,6 +82,12 @@ def two_wholes(x: Any) -> Any:
     return Conv2D(2, 1)(Concatenate()([a, b])), Conv2D(2, 1)(Concatenate()([b, a]))
 
 
+def inner_piece_joined_again(x: Any) -> Any:
+    a = Conv2D(3, 1)(x)
+    inner = Concatenate()([a, Conv2D(2, 1)(x)])
+    return Conv2D(2, 1)(Concatenate()([a, inner]))
+
+
 def reader_without_gaps(x: Any) -> Any:
     a, b = Conv2D(3, 1)(x), Conv2D(3, 1)(x)
     return [Conv2D(2, 1)(Concatenate()([a, b])), Multiply()([a, b])]
@@ -112,6 +118,7 @@ COPIES: dict[Callable[..., Any], int] = {
     whole_is_an_output: 0,
     piece_twice: 2,
     two_wholes: 2,
+    inner_piece_joined_again: 1,
     reader_without_gaps: 2,
     reshaped_piece: 1,
     other_axis: 2,

@@ -110,11 +110,15 @@ def in_windows(layout: Layout, node: Node, windows: dict[Value, Window]) -> Layo
         return layout
     steps = layout.steps
     if node.op.name == "concatenate":
-        whole = node.outputs[0]
-        root = windows[whole].root if whole in windows else whole
-        placed = [value is not None and value in windows and windows[value].root is root for value in node.inputs]
-        steps = [step for step in steps if not placed[step.fields["x"].position]]
+        steps = [step for step in steps if not _in_place(step, node, windows)]
     return Layout([_moved(step, places) for step in steps], layout.packs, layout.work, ())
+
+
+def _in_place(step: Step, node: Node, windows: dict[Value, Window]) -> bool:
+    """Whether what a step of a concatenation copies lies where it would be copied to."""
+    whole, piece = node.outputs[0], node.inputs[step.fields["x"].position]
+    outer = windows.get(whole) or Window(whole, 0, step.fields["ldy"] // ITEM)
+    return piece is not None and windows.get(piece) == outer._replace(offset=outer.offset + step.fields["y"].offset)
 
 
 def _moved(step: Step, places: dict[tuple[str, int], Window]) -> Step:
