@@ -107,6 +107,8 @@ def load_weights(
         findings = _compare(model, os.fspath(filepath), by_name, limits, stack)
         if findings.mismatches and not skip_mismatch:
             listed = "; ".join(findings.mismatches)
+            if findings.unused:
+                listed += f"; the file also holds {', '.join(findings.unused[:20])}"
             raise ModelFormatError(
                 f"{findings.where}: the weights are not those of model {model.name!r}: {listed}."
                 " Pass skip_mismatch=True to leave these layers as they are."

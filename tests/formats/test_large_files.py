@@ -33,7 +33,7 @@ limits = Limits() if sys.argv[2] == "mapped" else Limits(mapped_from=1 << 60)
 if sys.argv[1].endswith(("weights.h5", "safetensors")):
     with graphflow.layers.holder.deferred_weights():
         size = int(sys.argv[3])
-        model = graphflow.Sequential([graphflow.layers.Dense(size, input_shape=(size,), use_bias=False)])
+        model = graphflow.Sequential([graphflow.layers.Dense(size, input_shape=(size,), use_bias=False, name="square")])
     model.load_weights(sys.argv[1], limits=limits)
 else:
     model = graphflow.load_model(sys.argv[1], limits=limits)
@@ -46,7 +46,7 @@ print(json.dumps({"peak": peak, "kept": kept, "corner": corner, "writeable": boo
 
 def written(folder: Path, ending: str, side: int) -> tuple[Path, list[float]]:
     """A file of one square matrix, and three of its numbers."""
-    model = Sequential([Dense(side, input_shape=(side,), use_bias=False, kernel_initializer="zeros")])
+    model = Sequential([Dense(side, input_shape=(side,), use_bias=False, kernel_initializer="zeros", name="square")])
     kernel = np.arange(side * side, dtype="float32").reshape(side, side)
     model.set_weights([kernel])
     path = folder / f"model{ending}"

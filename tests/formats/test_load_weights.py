@@ -220,6 +220,13 @@ def test_a_layer_that_is_missing_in_the_file(tmp_path: Path) -> None:
         target.load_weights(path)
 
 
+def test_names_that_differ_are_told_with_those_of_the_file(tmp_path: Path) -> None:
+    path = written(Sequential([Dense(2, input_shape=(3,), name="a")]), tmp_path, ".safetensors")
+    wanted = r"'b' \(Dense\) at 'b/kernel', 'b/bias': .*received none; the file also holds 'a/(bias|kernel)', 'a/"
+    with pytest.raises(ModelFormatError, match=wanted):
+        Sequential([Dense(2, input_shape=(3,), name="b")]).load_weights(path)
+
+
 def test_a_layer_without_weights_yet() -> None:
     with pytest.raises(ArgumentError, match="'later' has no weights yet"):
         Sequential([Dense(2, name="later")]).load_weights("nothing.weights.h5")
