@@ -63,6 +63,17 @@ def _parse(knob: Knob, text: str) -> Any:
     raise ArgumentError(f"The environment variable {knob.variable} must be a {knob.kind.__name__}, received {text!r}.")
 
 
+def parsed(name: str, text: str) -> Any:
+    """The value of a knob as its environment variable would give it.
+
+    Raises:
+        ArgumentError: a name that is no knob, or a text that is no value of it.
+    """
+    if name not in _ROWS:
+        raise ArgumentError(f"Unknown knob {name!r}.{nearest(name, _ROWS)}")
+    return _parse(_ROWS[name], text)
+
+
 def get(name: str) -> Any:
     """The value of a knob: the innermost override, else the environment variable, else the default."""
     overrides = _overrides.get()

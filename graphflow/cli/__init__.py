@@ -17,7 +17,7 @@ import graphflow
 
 __all__ = ["main"]
 
-COMMANDS = ("batch", "convert", "export", "inspect_file", "plot", "predict", "summary")
+COMMANDS = ("batch", "compare", "convert", "diff", "export", "inspect", "inspect_file", "plot", "predict", "summary")
 """The modules of the commands, in the order `graphflow --help` lists them."""
 
 FAILED, INTERRUPTED, PIPE_CLOSED = 2, 130, 141

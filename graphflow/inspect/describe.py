@@ -11,7 +11,7 @@ from graphflow.errors import ArgumentError, ArgumentTypeError, GraphflowError
 from graphflow.inspect.cells import TRAINABLE, Row, cost_columns, count, counted, size, table_columns
 from graphflow.inspect.data import Report
 from graphflow.inspect.flops import Flops, flops
-from graphflow.inspect.subject import layer_name
+from graphflow.inspect.subject import Subject, layer_name
 from graphflow.inspect.text import escaped
 from graphflow.ir.graph import Node as OpNode
 from graphflow.ir.graph import Value
@@ -70,7 +70,7 @@ def describe(
 ) -> Summary:
     """The table of a model as data; the arguments are those of `print_summary`."""
     if isinstance(model, GraphModel):
-        return _of_program(model, flops(model, input_shapes) if costs else None, layer_range)
+        return _of_program(model, flops(model, input_shapes) if costs else None, layer_range, input_shapes)
     if not isinstance(model, Model):
         raise ArgumentTypeError(f"summary takes a Model or Sequential, received {type(model).__name__}.")
     nodes = model._network.nodes
@@ -143,11 +143,13 @@ def _every_node(model: Model) -> set[Node]:
     return found
 
 
-def _of_program(model: GraphModel, costs: Flops | None, layer_range: Sequence[str] | None) -> Summary:
+def _of_program(
+    model: GraphModel, costs: Flops | None, layer_range: Sequence[str] | None, input_shapes: Any
+) -> Summary:
     """A row for each node of the file that a model without layers came from."""
     if layer_range is not None:
         raise ArgumentError(f"layer_range names layers, of which the model {model.name!r} has none.")
-    graph = model.graph() if costs is None else model.graph(list(costs.input_shapes.values()))
+    graph = model.graph() if costs is None and input_shapes is None else Subject(model, input_shapes).graph
     grouped: dict[str, list[OpNode]] = {}
     for node in graph.ordered():
         grouped.setdefault(layer_name(node), []).append(node)
