@@ -39,7 +39,7 @@ class Subject:
 
         Args:
             input_shapes: None; a shape, for one input; shapes in the order of the inputs; or shapes by input name,
-                those left out being as described. A batch of unknown size is 1.
+                those left out being as described. A batch of unknown size is that of the other inputs, or 1.
 
         Raises:
             ArgumentTypeError: something else than a model.
@@ -150,10 +150,12 @@ def _shapes(described: Sequence[tuple[str, Shape | None]], given: Any = None) ->
         wanted = list(given)
     if len(wanted) != len(names):
         raise ArgumentError(f"The model has {len(names)} inputs ({', '.join(names)}), received {len(wanted)} shapes.")
-    return [_concrete(name, shape, wish) for (name, shape), wish in zip(described, wanted, strict=True)]
+    batches = [int(wish[0]) for wish in wanted if wish is not None and len(wish) and wish[0] is not None]
+    batch = batches[0] if batches else 1
+    return [_concrete(name, shape, wish, batch) for (name, shape), wish in zip(described, wanted, strict=True)]
 
 
-def _concrete(name: str, described: Shape | None, given: Any) -> Shape:
+def _concrete(name: str, described: Shape | None, given: Any, batch: int) -> Shape:
     if described is None and given is None:
         raise ArgumentError(f"Input {name!r} says no shape of its own: {_hint(name)}")
     wanted = tuple(described or given or ()) if described is None else described
@@ -170,7 +172,7 @@ def _concrete(name: str, described: Shape | None, given: Any) -> Shape:
             raise ArgumentError(
                 f"Axis {axis} of input {name!r}, of shape {format_shape(wanted)}, has no size of its own: {_hint(name)}"
             )
-        sizes.append(1 if known is None else known)
+        sizes.append(batch if known is None else known)
     return tuple(sizes)
 
 
