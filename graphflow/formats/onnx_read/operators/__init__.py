@@ -8,6 +8,7 @@ from graphflow.formats.onnx_read.operators import (  # noqa: F401
     normalization,
     pooling,
     random,
+    recurrent,
     reduction,
     sequence,
     structure,

@@ -126,16 +126,8 @@ def layer_normalization(
     plain = shape_of(scale) == shape_of(x)[axes[0] :] and (b is None or shape_of(b) == shape_of(scale))
     wide = cast_to(x, "float32") if dtype_of(x) in FLOATS[:2] else x
     if plain:
-        made = cast_to(
-            ops.layer_norm(
-                wide,
-                cast_to(scale, dtype_of(wide)),
-                None if b is None else cast_to(b, dtype_of(wide)),
-                len(axes),
-                epsilon,
-            ),
-            dtype_of(x),
-        )
+        gamma, beta = cast_to(scale, dtype_of(wide)), None if b is None else cast_to(b, dtype_of(wide))
+        made = cast_to(ops.layer_norm(wide, gamma, beta, len(axes), epsilon), dtype_of(x))
     else:
         mean, inverse = _statistics(wide, axes, epsilon)
         made = ops.multiply(cast_to(ops.multiply(ops.subtract(wide, mean), inverse), dtype_of(x)), scale)
