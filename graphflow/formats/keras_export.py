@@ -133,7 +133,7 @@ class Exporter:
         if self.dialect == KERAS3:
             return made
         extra = {"function_type": "function", "module": None, "output_shape_type": "raw", "output_shape_module": None}
-        return {**made, **extra}
+        return {name: value for name, value in made.items() if name != "mask"} | extra
 
     # -- calls
 
