@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import struct
 import zipfile
@@ -405,7 +406,7 @@ def _attribute(name: str, value: Any, path: str = "/") -> Callable[[], bytes]:
 
 
 def _names(path: str) -> list[str]:
-    with h5py.File(__import__("io").BytesIO(good(".h5"))) as file:
+    with h5py.File(io.BytesIO(good(".h5"))) as file:
         return [str(name) for name in file[path].attrs["weight_names"]]
 
 
