@@ -20,9 +20,10 @@ from graphflow.batch.block import Bad, Block, Columns, Cursor, objects
 from graphflow.batch.identity import file_identity
 from graphflow.batch.sources.base import Source
 from graphflow.errors import DataError, UnsupportedError
+from graphflow.runtime.threads import get_num_threads
 
-AHEAD = 2
-"""Row groups that are decoded at once, ahead of the one in use."""
+MOST_AHEAD = 4
+"""Row groups that are decoded at once, ahead of the one in use; fewer where there are few processors."""
 SMALL = 16 << 20
 """Bytes of a row group that is decoded as a whole."""
 
@@ -150,10 +151,11 @@ class TableSource(Source):
         """Good rows, how many rows they stand for, and bad rows numbered from the piece's first."""
         first = bisect_right(self._ends, start)
         waiting: deque[Future[list[Any]] | None] = deque()
-        with ThreadPoolExecutor(AHEAD) as pool:
+        most = max(1, min(MOST_AHEAD, get_num_threads() // 2))
+        with ThreadPoolExecutor(most) as pool:
             try:
                 for index in range(first, len(self._groups)):
-                    for later in range(index + len(waiting), min(index + AHEAD + 1, len(self._groups))):
+                    for later in range(index + len(waiting), min(index + most + 1, len(self._groups))):
                         small = self._bytes(later, columns) <= SMALL
                         waiting.append(pool.submit(self._whole, later, start, size, columns) if small else None)
                     yield from self._group(index, start, size, columns, waiting.popleft())
