@@ -30,6 +30,12 @@ LEFT_OUT: dict[str, frozenset[str]] = {
 }
 """Arguments that carry no numbers and that the dialect does not have."""
 
+LEFT_OUT_OF: dict[str, frozenset[tuple[str, str]]] = {
+    KERAS3: frozenset((f"SpatialDropout{rank}D", "trainable") for rank in (1, 2, 3)),
+    KERAS2: frozenset(),
+}
+"""Arguments that single layers of the dialect do not take, and that carry no numbers."""
+
 NEUTRAL: dict[str, dict[str, Any]] = {
     KERAS3: {
         "moving_mean_regularizer": None,
@@ -158,7 +164,7 @@ class Values:
         """
         kept: dict[str, Any] = {}
         for name, value in config.items():
-            if name in LEFT_OUT[self.dialect]:
+            if name in LEFT_OUT[self.dialect] or (class_name, name) in LEFT_OUT_OF[self.dialect]:
                 continue
             single = ONLY_AT[self.dialect].get((class_name, name), ...)
             neutral = NEUTRAL[self.dialect].get(name, ...) if single is ... else single

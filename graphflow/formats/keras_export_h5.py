@@ -17,6 +17,7 @@ from graphflow.formats.keras_export_config import KERAS2
 from graphflow.formats.write_ops import constant, tensorflow_call
 from graphflow.layers.input import InputLayer
 from graphflow.layers.layer import Layer
+from graphflow.layers.multi_head_attention import MultiHeadAttention
 from graphflow.layers.nest import transform
 from graphflow.layers.node import Node
 from graphflow.layers.op_call import OpCall
@@ -69,7 +70,10 @@ class _Keras2(Exporter):
             return self.described(
                 "InputLayer", None, {**shape, "sparse": one.sparse, "ragged": False, "name": one.name}
             )
-        return super().layer(one)
+        described = super().layer(one)
+        if isinstance(one, MultiHeadAttention) and one._inbound_nodes:
+            described["config"] |= _attention_shapes(one)
+        return described
 
     def _called(self, one: Layer, nodes: list[Node], place: Place) -> Config:
         if isinstance(one, OpCall):
@@ -129,6 +133,16 @@ class _Keras2(Exporter):
         assert said is not None
         config = {"name": one.name, "trainable": True, "dtype": "float32", "function": said.function}
         return {"class_name": said.class_name, "config": config, "name": one.name, "inbound_nodes": calls}
+
+
+def _attention_shapes(one: MultiHeadAttention) -> Config:
+    """The shapes that tf.keras builds attention for before it is called."""
+    node = one._inbound_nodes[0]
+    given = dict(zip(("query", "value", "key"), node.args, strict=False)) | node.kwargs
+    query, value = given["query"], given["value"]
+    key: Any = given.get("key") if given.get("key") is not None else value
+    named = (("query_shape", query), ("key_shape", key), ("value_shape", value))
+    return {name: list(tensor.shape) for name, tensor in named}
 
 
 def _plain(value: Any) -> Any:

@@ -17,6 +17,7 @@ from graphflow.formats.keras_export_config import KERAS2, KERAS3
 from graphflow.ir.printer import format_graph
 from graphflow.ir.record import Journal
 from graphflow.layers.layer import Layer
+from graphflow.layers.node import Node
 from graphflow.passes.eliminate_dead_nodes import eliminate_dead_nodes
 
 SAME = {"Dot": None, "UnitNormalization": None}
@@ -30,7 +31,9 @@ def layers_that_differ(model: Any, dialect: str) -> set[int]:
         model: built.
         dialect: "keras2" or "keras3", whose rules the reader of the file will follow.
     """
-    layers = [one for one in all_layers(model) if _is_other(one.era, dialect) and not _is_same(one)]
+    every = list(all_layers(model))
+    same = {id(inner) for one in every if _is_same(one) for inner in all_layers(one)}
+    layers = [one for one in every if _is_other(one.era, dialect) and id(one) not in same]
     if not layers:
         return set()
     own = _text(model)
@@ -62,9 +65,24 @@ def _is_other(era: str, dialect: str) -> bool:
 
 
 def _is_same(one: Layer) -> bool:
-    if type(one).__name__ == "Masking":
+    """Whether both rules give the same numbers, though by other operations."""
+    name = type(one).__name__
+    if name == "Masking":
         return bool(np.isfinite(getattr(one, "mask_value", 0.0)))
-    return type(one).__name__ in SAME
+    if name == "MultiHeadAttention":
+        return all(_attends_the_same(one, node) for node in one._inbound_nodes)
+    return name in SAME
+
+
+def _attends_the_same(one: Any, node: Node) -> bool:
+    """Whether no row of scores can be masked as a whole; or if one can, both rules let it look at all equally."""
+    if any(getattr(tensor, "_keras_mask", None) is not None for tensor in node.input_tensors):
+        return False
+    named = set(node.kwargs) & {"query_mask", "value_mask", "key_mask", "attention_mask"}
+    if len(node.args) <= 3 and not any(node.kwargs[name] is not None for name in named):
+        return True
+    returned = len(node.args) > 7 or bool(node.kwargs.get("return_attention_scores"))
+    return not one.dropout and not returned and len(node.input_tensors[0].shape) == 3
 
 
 @contextmanager
