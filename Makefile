@@ -4,7 +4,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 SOURCES := $(wildcard kernels/*) setup.py pyproject.toml
 
-.PHONY: demo test lint types docs parity parity-table real bench fuzz race wheel check clean onnx-tests
+.PHONY: demo test lint types docs parity parity-table real bench browser fuzz race wheel check clean onnx-tests
 
 $(BIN)/python:
 	$(PYTHON) -m venv .venv
@@ -29,7 +29,7 @@ demo: .venv/built
 
 # the fast tests
 test: .venv/test
-	$(BIN)/python -m pytest -m 'not oracle and not fuzz and not download'
+	$(BIN)/python -m pytest -m 'not oracle and not fuzz and not download and not browser'
 
 lint: .venv/lint
 	$(BIN)/ruff check .
@@ -53,8 +53,19 @@ real: .venv/test .venv/oracle
 onnx-tests: .venv/test .venv/oracle
 	$(BIN)/python -m tests.onnx.backend
 
+# pages in headless Chromium, which this installs where it may
+browser: .venv/test
+	sh tests/browser/install.sh
+	$(BIN)/python -m pytest -m browser tests/browser
+
 fuzz: .venv/test
 	$(BIN)/python -m pytest -m fuzz
+
+# jobs killed at 200 random instants for each kind of output and at every commit step, and disks that fail at every call;
+# KILLS=5000 for longer
+KILLS ?= 200
+batch-kill: .venv/test
+	GRAPHFLOW_TEST_KILLS=$(KILLS) $(BIN)/python -m pytest -m fuzz tests/batch/test_batch_resume.py --durations=5
 
 # the loop and the pool of threads under a race detector
 race:

@@ -50,7 +50,8 @@ LONGEST = 34
 
 TIMES = "\u00d7"
 NARROW = frozenset("iljtfrI1.,:;|!'()[]/- ")
-WIDE = frozenset("mwMWABCDEGHKNOPQRSUVXYZ_@%")
+WIDE = frozenset("wABCDEGHKNOPQRSUVXYZ_&~$")
+WIDEST = frozenset("mMW<>=+#@%^")
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +141,8 @@ def _width(char: str) -> float:
     """The width of a character, as part of the font's size."""
     if char in NARROW:
         return 0.37
+    if char in WIDEST:
+        return 0.9
     if char in WIDE:
         return 0.78
     return 0.62 if char.isascii() else max(columns_of(char), 1) * 0.65

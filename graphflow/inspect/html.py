@@ -26,6 +26,7 @@ from graphflow.inspect.layout.arrange import BEND_GAP, BEND_WIDTH, NODE_GAP
 from graphflow.inspect.layout.place import Layout
 from graphflow.inspect.text import escaped
 
+SHOWN = Shown()
 BINS = 32
 MOST_COUNTED = 1 << 22
 """Numbers of a weight that its histogram counts; of larger weights every second, third, ... number."""
@@ -62,25 +63,27 @@ def to_html(
         (2, False)
     """
     data = model if isinstance(model, GraphData) else graph_data(model, level, True, **options)
-    root = group_tree(data, least=1 if data.level == "layer" else 2)
-    find_repeats(data, root)
-    shown = Shown()
-    lines = [lines_of(node, shown) for node in data.nodes]
-    groups = list(root.walk())
-    closed_lines = {one: group_lines(one) for one in groups}
-    closed = {one: box_size(closed_lines[one]) for one in _closed(groups, len(data.nodes))}
-    layout = lay_out(data, root, [box_size(one) for one in lines], closed, rankdir in ("TB", "BT"))
+    layout = page_layout(data, rankdir in ("TB", "BT"))
+    groups = list(layout.root.walk())
     content = {
         "graph": graph_dict(data),
-        "lines": lines,
+        "lines": [lines_of(node, SHOWN) for node in data.nodes],
         "sizes": [list(size) for size in layout.node_sizes],
-        "groups": _groups(layout, groups, closed_lines),
+        "groups": _groups(layout, groups),
         "histograms": [histogram(one.value) for one in variables_of(data)] if histograms else [],
         "colors": {name: color for name, (color, _) in CATEGORIES.items()},
         "down": layout.down,
         "constants": _constants(),
     }
     return _page(data.name, content)
+
+
+def page_layout(data: GraphData, down: bool = True) -> Layout:
+    """The layout of the page as it opens."""
+    root = group_tree(data, least=1 if data.level == "layer" else 2)
+    find_repeats(data, root)
+    closed = {one: box_size(group_lines(one)) for one in _closed(list(root.walk()), len(data.nodes))}
+    return lay_out(data, root, [box_size(lines_of(node, SHOWN)) for node in data.nodes], closed, down)
 
 
 def _closed(groups: Sequence[Group], count: int) -> list[Group]:
@@ -95,7 +98,7 @@ def _closed(groups: Sequence[Group], count: int) -> list[Group]:
     return closed
 
 
-def _groups(layout: Layout, groups: Sequence[Group], closed_lines: dict[Group, list[str]]) -> list[dict[str, Any]]:
+def _groups(layout: Layout, groups: Sequence[Group]) -> list[dict[str, Any]]:
     """The groups as the page takes them: a member is a node's position, or -1 less the number of a group."""
     number = {group: index for index, group in enumerate(groups)}
     found = []
@@ -109,8 +112,8 @@ def _groups(layout: Layout, groups: Sequence[Group], closed_lines: dict[Group, l
                 "end": group.end,
                 "members": [-1 - number[one] if isinstance(one, Group) else one for one in group.members],
                 "open": group in layout.open,
-                "lines": closed_lines[group],
-                "closed": list(box_size(closed_lines[group])),
+                "lines": group_lines(group),
+                "closed": list(box_size(group_lines(group))),
                 "row": made.row,
                 "x": [round(one, 1) for one in made.x],
                 "entries": inside.entries,

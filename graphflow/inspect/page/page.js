@@ -618,6 +618,16 @@
     return made;
   }
 
+  function plain(value) {
+    // A value of a configuration: objects that describe a class as calls of it.
+    if (value === null) return "none";
+    if (Array.isArray(value)) return `[${value.map(plain).join(", ")}]`;
+    if (typeof value !== "object") return String(value);
+    const held = typeof value.class_name === "string" && typeof value.config === "object" && value.config !== null;
+    const parts = Object.entries(held ? value.config : value).filter(([, one]) => one !== null).map(([name, one]) => `${name}=${plain(one)}`);
+    return held ? `${value.class_name}(${parts.join(", ")})` : `{${parts.join(", ")}}`;
+  }
+
   function choose(thing, keep) {
     chosen = thing;
     sources = new Set();
@@ -650,13 +660,13 @@
     if (node.origin.length > 1) facts.push(["in", node.origin.slice(0, -1).join(" / ")]);
     const calls = graph.nodes.filter((one) => one.layer === node.layer && one.kind === node.kind).length;
     if (calls > 1 && graph.level === "layer") facts.push(["shared by", `${calls} calls`]);
-    for (const [name, value] of Object.entries(node.details)) facts.push([name, typeof value === "object" ? JSON.stringify(value) : value]);
+    for (const [name, value] of Object.entries(node.details)) facts.push([name, plain(value)]);
     parts.push(table(facts));
     section(parts, node.inputs.length > 1 ? "Inputs" : "Input", node.inputs.map((one, index) => [String(index), shape(one)]));
     links(parts, into[at].map((edge) => place.get(edge.source)));
     section(parts, node.outputs.length > 1 ? "Outputs" : "Output", node.outputs.map((one, index) => [String(index), shape(one)]));
     links(parts, from[at].map((edge) => place.get(edge.target)));
-    section(parts, "Configuration", Object.entries(node.config).map(([name, value]) => [name, typeof value === "string" ? value : JSON.stringify(value)]));
+    section(parts, "Configuration", Object.entries(node.config).map(([name, value]) => [name, plain(value)]));
     if (node.weights.length) {
       parts.push(element("h3", "Weights"));
       for (const one of node.weights) parts.push(weight(one));
