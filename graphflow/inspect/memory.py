@@ -61,6 +61,8 @@ class Memory(Report):
     Attributes:
         model, input_shapes: what was planned.
         peak: the arena, as the executor allocates it for each run that takes place at the same time.
+        scale: how many times larger the batch is that the arena was laid out for: after a run of a large batch, smaller
+            ones take the same memory; else 1.
         lower_bound: the most that is in use at one time; no arena could be smaller.
         unshared: what the arena would take if nothing shared memory.
         scratch: of all threads together.
@@ -73,6 +75,7 @@ class Memory(Report):
     model: str
     input_shapes: dict[str, tuple[int, ...]]
     peak: int
+    scale: int
     lower_bound: int
     unshared: int
     scratch: int
@@ -105,12 +108,15 @@ class Memory(Report):
         )
         return "\n".join(
             [
-                f"{self.model}: {shown}",
+                f"{self.model}: {shown}" + self._in_larger(),
                 table(("layer", "op", "live", "pieces", "of the arena"), rows, "<<>><"),
                 "",
                 table(("memory", "bytes", "", ""), [(a, f"{b:,}", sized(b), c) for a, b, c in figures], "<>><"),
             ]
         )
+
+    def _in_larger(self) -> str:
+        return "" if self.scale == 1 else f", in the memory of a batch {self.scale} times as large"
 
     def _bar(self, live: int) -> str:
         return "#" * round(BAR * live / self.peak) if self.peak else ""
@@ -151,6 +157,7 @@ def memory(model: Any, input_shapes: Any = None) -> Memory:
         subject.name,
         subject.named_shapes,
         plan.arena_bytes,
+        _scale(plan),
         lower_bound([Lifetime(one.first, one.last, one.size) for one in arena]),
         sum(map(_aligned, own)),
         plan.program.scratch * plan.program.threads,
@@ -162,6 +169,16 @@ def memory(model: Any, input_shapes: Any = None) -> Memory:
         tuple(_steps(plan, blocks)),
         blocks,
     )
+
+
+def _scale(plan: Plan) -> int:
+    held = {id(one) for one in plan.storage.arena}
+    own = [
+        (storage.size, nbytes(plan.specs[value]))
+        for value, storage in plan.storage.of.items()
+        if id(storage) in held and value in plan.specs
+    ]
+    return min((size // needed for size, needed in own if needed), default=1)
 
 
 def _aligned(size: int) -> int:

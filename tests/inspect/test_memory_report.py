@@ -48,6 +48,7 @@ def test_a_smaller_batch_shows_the_arena_it_runs_in() -> None:
     small = memory(model, (2, 12, 12, 3))
     session = model.session()
     assert session.arena_bytes[((2, 12, 12, 3),)] == small.peak <= large.peak
+    assert (large.scale, small.scale) == (1, 4) and "4 times as large" in str(small)
     assert small.inputs * 4 == large.inputs == 8 * 12 * 12 * 3 * 4
 
 
