@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -153,6 +154,53 @@ def _pool(w: Writer, node: Node) -> None:
     w.put(node.outputs[0], name, order)
 
 
+def _free_window(w: Writer, node: Node) -> dict[str, Any]:
+    """The attributes of a window that is padded, dilated and rounded freely."""
+    attrs = node.attrs
+    before, after = zip(*attrs["padding"], strict=True)
+    return {
+        "kernel_shape": list(attrs["size"]),
+        "strides": _unless(1, attrs["strides"]),
+        "dilations": _unless(1, attrs["dilation"]),
+        "pads": _unless(0, [*before, *after]),
+        "ceil_mode": 1 if attrs["ceil"] else None,
+    }
+
+
+def _free_pool(w: Writer, node: Node) -> None:
+    x, attrs, kind = source(node), node.attrs, node.attrs["kind"]
+    name, more = w.get(x), {}
+    if kind == "average":
+        more = {"count_include_pad": 1 if attrs["include"] else None}
+        if max(attrs["dilation"]) > 1:
+            w.need(19, "an average over dilated windows")
+    elif kind == "lp":
+        more = {"p": attrs["p"]}
+        if max(attrs["dilation"]) > 1 or attrs["ceil"]:
+            w.need(18, "a norm over dilated windows, or over windows rounded up")
+    elif _has_zero_border(x):
+        name = w.emit("Max", [name])
+    operator = {"max": "MaxPool", "average": "AveragePool", "lp": "LpPool"}[kind]
+    w.put(node.outputs[0], w.emit(operator, [name], **_free_window(w, node), **more))
+
+
+def _max_places(w: Writer, node: Node) -> None:
+    by_column = 1 if node.attrs["by_column"] else None
+    given = [w.get(source(node))]
+    w.put(node.outputs[0], w.emit_many("MaxPool", given, 2, storage_order=by_column, **_free_window(w, node))[1])
+
+
+def _unpool(w: Writer, node: Node) -> None:
+    """By scattering, since MaxUnpool wants the window, which the places do not need."""
+    x, places = node.inputs
+    assert x is not None and places is not None
+    size = math.prod(node.attrs["shape"])
+    zeros = w.emit("Expand", [w.number(0, x), w.ints([size])])
+    flat = [w.emit("Reshape", [w.get(one), w.ints([-1])]) for one in (places, x)]
+    made = w.emit("ScatterElements", [zeros, *flat], axis=0)
+    w.put(node.outputs[0], w.emit("Reshape", [made, w.ints(node.attrs["shape"])]))
+
+
 NEAREST = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
 BILINEAR = {"mode": "linear", "coordinate_transformation_mode": "half_pixel"}
 
@@ -202,4 +250,7 @@ CONVERTERS: dict[str, Converter] = {
     "max_pool": _pool,
     "average_pool": _pool,
     "resize": _resize,
+    "pool_channels_first": _free_pool,
+    "max_pool_places": _max_places,
+    "unpool": _unpool,
 }
