@@ -82,6 +82,9 @@ def _model(item: dict[str, Any], reading: Reading) -> dict[str, Any]:
             kept["trainable"] = config["trainable"]
         return {**described, "config": kept}
     places = {key: _nest(config.get(key), reading) for key in ("input_layers", "output_layers")}
+    for key, nested in places.items():
+        if not reading.is_modern and isinstance(nested, list) and len(nested) == 1 and is_place(nested[0]):
+            places[key] = nested[0]  # before Keras 3 a list of one was that one
     layers = []
     for one in config["layers"]:
         layer = describe_layer(one, reading)

@@ -26,6 +26,9 @@ REGISTRIES: dict[str, Any] = {
 }
 """By the end of an argument's name, such as "kernel_initializer", and of Keras' module, "keras.initializers"."""
 
+HOLDS_LAYER = ("layer", "cell", "backward_layer")
+"""Arguments that are a layer; of `cells` each item is one."""
+
 RENAMED_FUNCTIONS = {
     "softmax_v2": "softmax",
     "leaky_relu_v2": "leaky_relu",
@@ -55,6 +58,10 @@ def argument(name: str, value: Any, reading: Reading) -> Any:
     kind = name.rpartition("_")[2]
     if kind in REGISTRIES:
         return _registered(kind, value, reading)
+    if name in HOLDS_LAYER and _is_object(value):
+        return _layer(value, reading)
+    if name == "cells" and isinstance(value, list):
+        return [_layer(item, reading) if _is_object(item) else plain(item, reading) for item in value]
     return plain(value, reading)
 
 
@@ -77,15 +84,23 @@ def plain(value: Any, reading: Reading) -> Any:
     known = custom_objects()
     own = next((known[key] for key in (value.get("registered_name"), name) if isinstance(key, str) and key in known), 0)
     if name in LAYERS.classes or name in ("Functional", "Sequential", "Model") or own:
-        from graphflow.formats.keras_describe import describe_layer
-
-        return describe_layer(value, reading)
+        return _layer(value, reading)
     if any(name in registry.classes for registry in REGISTRIES.values()):
         return {"class_name": name, "config": plain(value["config"], reading)}
     if value.get("registered_name") or isinstance(value.get("config"), dict):
         reading.need("class", name)
         return None
     return {key: plain(item, reading) for key, item in value.items()}
+
+
+def _is_object(value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("class_name"), str) and "config" in value
+
+
+def _layer(value: Any, reading: Reading) -> Any:
+    from graphflow.formats.keras_describe import describe_layer
+
+    return describe_layer(value, reading)
 
 
 def function(value: Any, kind: str, reading: Reading) -> Any:

@@ -322,8 +322,7 @@ class _Builder:
             return self._tensor(nested)
         if isinstance(nested, dict):
             return {key: self.tensors(item) for key, item in nested.items()}
-        found = [self.tensors(item) for item in nested]
-        return found[0] if len(found) == 1 and _is_place(nested[0]) else found
+        return [self.tensors(item) for item in nested]
 
 
 def _is_place(item: Any) -> bool:
