@@ -17,7 +17,7 @@ from graphflow.formats.container import open_archive
 from graphflow.formats.hdf5 import in_child, open_h5
 from graphflow.formats.identify import identify
 from graphflow.formats.json_text import parse_json
-from graphflow.formats.keras_description import QUIRKS, Description, name_of
+from graphflow.formats.keras_description import QUIRKS, Description, name_of, wrong_shape_is_a_bad_file
 from graphflow.formats.keras_files import describe_json, read_description
 from graphflow.formats.keras_shards import open_shards
 from graphflow.formats.keras_weights import CONTAINERS
@@ -256,6 +256,11 @@ _READERS = {"keras": _keras, "hdf5": _hdf5, "json": _json, "safetensors": _safet
 
 def _described(description: Description) -> dict[str, Any]:
     """The facts of a Keras configuration."""
+    with wrong_shape_is_a_bad_file(description.where):
+        return _facts(description)
+
+
+def _facts(description: Description) -> dict[str, Any]:
     model = description.model
     config = model.get("config") or {}
     layers = config.get("layers") or []

@@ -115,7 +115,9 @@ class Description:
 
 
 def _walk(item: dict[str, Any], path: str) -> Iterator[tuple[str, str]]:
-    for one in (item.get("config") or {}).get("layers", ()):
+    config = item.get("config")
+    layers = config.get("layers") if isinstance(config, dict) else None
+    for one in layers if isinstance(layers, list) else ():
         here = f"{path}/{name_of(one)}" if path else name_of(one)
         yield here, str(one.get("class_name"))
         yield from _walk(one, here)
@@ -264,7 +266,7 @@ def wrong_shape_is_a_bad_file(where: str) -> Iterator[None]:
     except GraphflowError as error:
         kind = UnsupportedError if isinstance(error, UnsupportedError) else ModelFormatError
         raise kind(str(error) if where in str(error) else f"{where}: {error}") from None
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError, RecursionError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError, ArithmeticError) as error:
         raise ModelFormatError(
             f"{where}: the configuration is not one of Keras': {type(error).__name__}: {shown(str(error), 200)}"
         ) from None
