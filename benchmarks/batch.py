@@ -265,7 +265,7 @@ def memory(model: str, source: str, folder: str, expanded: bool, threads: int) -
 
 
 def overhead(folder: str, batch: int, rows: int, rounds: int) -> dict[str, Any]:
-    """Seconds of a bare loop, of one that also reads and writes, and of a job, with a model that does next to nothing."""
+    """Seconds of a bare loop, and of a job, with a model that does next to nothing."""
     import graphflow
     from graphflow.batch import Job
 
@@ -297,9 +297,7 @@ TASKS = {"compare": compare, "peer": peer, "own": own, "memory": memory, "overhe
 def show_throughput(given: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """The job's rows per second as a share of the bare session's."""
     print("\nthroughput of a job as a share of the bare session on arrays in memory (1.00: nothing is lost)")
-    print(
-        f"{'model':<14} {'source':<8} {'rows':>10} {'batch':>6} {'bare rows/s':>12} {'job rows/s':>11} {'share':>6}  busy"
-    )
+    print(f"{'model':<14} {'source':<8} {'rows':>10} {'batch':>6} {'bare rows/s':>12} {'job rows/s':>11} share  busy")
     found: dict[str, Any] = {}
     for model, rows, batch in ((SMALLEST, 60_000, 64), ("vector", 4_000_000, 4096)):
         rows = max(1000, int(rows * given.scale))
@@ -323,7 +321,7 @@ def show_throughput(given: argparse.Namespace, folder: Path) -> dict[str, Any]:
             busy = ", ".join(f"{stage} {seconds:.2f}" for stage, seconds in row["stages"].items())
             print(
                 f"{model:<14} {kind:<8} {row['rows']:>10,} {batch:>6} {row['rows'] / bare:>12,.0f} "
-                f"{row['rows'] / whole:>11,.0f} {row['ratio']:>6.3f}  {busy} (wanted: {TARGETS[kind]})",
+                f"{row['rows'] / whole:>11,.0f} {row['ratio']:>5.3f}  {busy} (wanted: {TARGETS[kind]})",
                 flush=True,
             )
             found[f"{model} {kind}"] = row
@@ -387,9 +385,7 @@ def show_overhead(given: argparse.Namespace, folder: Path) -> dict[str, Any]:
     most = max(20_000, int(2_000_000 * given.scale))
     vectors(folder / "trivial.npy", most, 4)
     print("\na trivial model (4 numbers + 1), one thread: .npy to .npy beside a loop over arrays in memory")
-    print(
-        f"{'batch':>6} {'rows':>10} {'bare rows/s':>12} {'job rows/s':>12} {'more per row, ns':>17} {'per batch, us':>14}"
-    )
+    print(f"{'batch':>6} {'rows':>10} {'bare rows/s':>12} {'job rows/s':>12} {'more ns/row':>12} {'us/batch':>9}")
     found: dict[str, Any] = {}
     lines, extra = [], []
     for batch in (1, 8, 32, 256, 4096):
@@ -400,7 +396,7 @@ def show_overhead(given: argparse.Namespace, folder: Path) -> dict[str, Any]:
         extra.append(more)
         print(
             f"{batch:>6} {rows:>10,} {rows / row['bare']:>12,.0f} {rows / row['job']:>12,.0f} "
-            f"{more / rows * 1e9:>17,.0f} {more / row['batches'] * 1e6:>14.1f}",
+            f"{more / rows * 1e9:>12,.0f} {more / row['batches'] * 1e6:>9.1f}",
             flush=True,
         )
         found[str(batch)] = row

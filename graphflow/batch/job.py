@@ -294,7 +294,10 @@ class Job:
             header = journal.entries[0]
             if header.get("kind") != "job" or header.get("format") != FORMAT:
                 raise ArgumentError(f"{journal.path}: not the journal of a job that this version can go on with.")
+            change = self._relaxed(header, journal)
             _compare(header["identity"], self._identity(opened), f"{journal.path}: the job that began here is another")
+            if change is not None:
+                journal.append(change)
             return header
         header = {
             "kind": "job",
@@ -306,6 +309,22 @@ class Job:
         if journal is not None:
             journal.append(header)
         return header
+
+    def _relaxed(self, header: Entry, journal: Journal) -> Entry | None:
+        """Let a job that stopped at a bad row go on with "skip" or "fill": what it has done had no bad rows.
+
+        A `.npy` file that is written in place has a row for each of the source's, and can only be filled.
+        """
+        for entry in journal.of_kind("policy"):
+            _set_policy(header, entry)
+        in_place = any("at" in record for entry in journal.of_kind("shard") for record in entry["files"])
+        asked = header["identity"]["settings"]
+        if asked["on_error"] == "stop" != self.on_error and not (in_place and self.on_error == "skip"):
+            fill = None if self.fill is None else repr(self.fill)
+            change: Entry = {"kind": "policy", "on_error": self.on_error, "fill": self.fill, "asked": fill}
+            _set_policy(header, change)
+            return change
+        return None
 
     # -- running
 
@@ -463,6 +482,12 @@ def missing(entries: Mapping[int, Any], shards: int) -> list[tuple[int, int]]:
         else:
             found.append((shard, shard + 1))
     return found
+
+
+def _set_policy(header: Entry, entry: Entry) -> None:
+    """Change what a header says of bad rows."""
+    header["settings"].update(on_error=entry["on_error"], fill=entry["fill"])
+    header["identity"]["settings"].update(on_error=entry["on_error"], fill=entry["asked"])
 
 
 def _compare(old: Any, new: Any, what: str) -> None:
