@@ -155,7 +155,7 @@ def fill(made: Arranged, members: Sequence[Size], border: bool, down: bool) -> F
     highest = [max((made.x[one] + _half(one, members) for one in items), default=0.0) for items in made.rows]
     first = (HEADER + PADDING / 2 if down else PADDING) if border else 0.0
     side = (PADDING, PADDING if down else HEADER + PADDING / 2) if border else (0.0, 0.0)
-    starts = [0, *_breaks(height, gap, made.crossed, max(highest, default=0.0) - min(lowest, default=0.0)), count]
+    starts = [0, *_bands(height, gap, made.crossed, lowest, highest), count]
     filled = Filled([0.0] * count, height, [0] * count, [0.0] * count, [])
     across, deepest = side[1], first
     for band, (start, end) in enumerate(pairwise(starts)):
@@ -203,8 +203,29 @@ def links_of(net: Net, row: Sequence[int]) -> list[tuple[int, int]]:
     return [*pairwise(way), *ends]
 
 
+def _bands(
+    height: Sequence[float],
+    gap: Sequence[float],
+    crossed: Sequence[int],
+    lowest: Sequence[float],
+    highest: Sequence[float],
+) -> list[int]:
+    """The rows that begin a further band.
+
+    The drawing as a whole wanders to the side, so it is wider than its bands: their mean width is taken once they are
+    known, and they are made again.
+    """
+    width = max(highest, default=0.0) - min(lowest, default=0.0)
+    found = _breaks(height, gap, crossed, width)
+    if not found:
+        return found
+    bands = pairwise([0, *found, len(height)])
+    widths = [max(highest[start:end]) - min(lowest[start:end]) for start, end in bands]
+    return _breaks(height, gap, crossed, sum(widths) / len(widths))
+
+
 def _breaks(height: Sequence[float], gap: Sequence[float], crossed: Sequence[int], width: float) -> list[int]:
-    """The rows that begin a further band."""
+    """The rows that begin a further band, if bands are so wide."""
     total = sum(height) + sum(gap[1:])
     most = max(BAND_LEAST, (total * (width + BAND_GAP) * BAND_SHAPE) ** 0.5)
     if total <= 1.3 * most:
@@ -212,7 +233,7 @@ def _breaks(height: Sequence[float], gap: Sequence[float], crossed: Sequence[int
     allowed = [row for row in range(1, len(height)) if crossed[row] <= 1 and height[row]]
     found: list[int] = []
     now, start = 0.0, 0
-    for row, following in zip(allowed, [*allowed[1:], len(height)], strict=True):
+    for row, following in pairwise([*allowed, len(height)]):
         now += sum(height[start:row]) + sum(gap[start:row])
         piece = sum(height[row:following]) + sum(gap[row:following])
         start = row

@@ -106,8 +106,7 @@
     }
     const head = C.HEADER + C.PADDING / 2;
     const first = border ? (down ? head : C.PADDING) : 0, side = border ? [C.PADDING, down ? C.PADDING : head] : [0, 0];
-    const width = highestOf(high) - lowestOf(low);
-    const starts = [0, ...breaks(height, gap, group.crossed, width), count];
+    const starts = [0, ...bands(height, gap, group.crossed, low, high), count];
     const made = { top: new Float64Array(count), height, band: new Int32Array(count), shift: new Float64Array(count), right: [] };
     let across = side[1], deepest = first;
     for (let band = 0; band + 1 < starts.length; band++) {
@@ -131,6 +130,17 @@
 
   const lowestOf = (numbers) => { let least = numbers.length ? Infinity : 0; for (const one of numbers) least = Math.min(least, one); return least; };
   const highestOf = (numbers) => { let most = numbers.length ? -Infinity : 0; for (const one of numbers) most = Math.max(most, one); return most; };
+
+  function bands(height, gap, crossed, low, high) {
+    // The drawing as a whole wanders to the side: the mean width of the bands is taken once they are known.
+    const found = breaks(height, gap, crossed, highestOf(high) - lowestOf(low));
+    if (!found.length) return found;
+    const starts = [0, ...found, height.length];
+    let width = 0;
+    for (let band = 0; band + 1 < starts.length; band++)
+      width += highestOf(high.slice(starts[band], starts[band + 1])) - lowestOf(low.slice(starts[band], starts[band + 1]));
+    return breaks(height, gap, crossed, width / (starts.length - 1));
+  }
 
   function breaks(height, gap, crossed, width) {
     const piece = (from, to) => { let sum = 0; for (let row = from; row < to; row++) sum += height[row] + gap[row]; return sum; };
