@@ -18,7 +18,6 @@ from onnx_export.runtime import ALLOWED, difference, runner
 pytestmark = pytest.mark.oracle
 
 REFUSED = {
-    "cast_narrow": "rounds to a type of fewer bits",
     "opaque": "could not be traced",
     "random_normal": "draws random numbers",
     "random_uniform": "draws random numbers",
@@ -28,6 +27,9 @@ REFUSED = {
 NEEDS_NEWER = {
     **dict.fromkeys(("bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor"), 18),
     "bitcast": 26,
+    "cast_narrow": 19,
+    "dequantize": 21,
+    "quantize": 21,
     "pad_from_inside": 19,
     "pool_channels_first": 19,
     "scatter_elements": 16,
@@ -50,8 +52,6 @@ NO_FLOAT64 = (
     *("lstm", "rnn", "selu", "softplus", "softsign"),
 )
 """Ops whose operators ONNX Runtime 1.31 computes in float32 alone, although ONNX has them in float64."""
-
-
 
 
 def narrow_padding() -> list[OpCase]:
@@ -98,7 +98,8 @@ def test_an_op_of_the_cases(case: OpCase, opset: int) -> None:
     except Exception as error:
         said = str(error)
         missing = doubles and ("NOT_IMPLEMENTED" in said or "does not support double" in said)
-        assert missing or (case.op in WIDE_PADDING and "Pad should be smaller than kernel" in said), error
+        wide = case.op in WIDE_PADDING and "Pad should be smaller than kernel" in said
+        assert missing or wide or (case.op == "cast_narrow" and "No corresponding Numpy type" in said), error
         return
     assert difference(found, computed(case)) <= ALLOWED
 

@@ -9,11 +9,11 @@ import pytest
 from formats.random_models import Made, models
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from onnx_export.runtime import difference, fed, outputs_of
 from test_random_graphs import TOLERANCE
 
 from graphflow.formats.onnx_write import NEWEST_OPSET, OLDEST_OPSET, to_onnx
 from graphflow.layers.nest import leaves
+from onnx_export.runtime import difference, fed, outputs_of
 
 FAST, LONG = 150, int(os.environ.get("GRAPHFLOW_EXAMPLES", "5000"))
 CHECKS = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]

@@ -155,6 +155,7 @@ class _Text:
         names = [*(value.name for value in graph.inputs), *(variable.path for variable in states)]
         writer.names.reserve([*names, *wanted])
         for value in graph.inputs:
+            writer.element_type(value.spec.dtype)
             writer.put(value, value.name)
         for variable in states:
             writer.put(graph.variable(variable), variable.path)

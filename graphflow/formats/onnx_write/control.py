@@ -80,20 +80,9 @@ def _random(w: Writer, node: Node) -> None:
     raise w.refusal("it draws random numbers, and those of ONNX are others, which no seed makes the same")
 
 
-UNSAID: dict[str, str] = {
-    "cast_narrow": "it rounds to a type of fewer bits and comes back",
-}
-"""Ops without a form, and what they do."""
-
-
-def _unsaid(w: Writer, node: Node) -> None:
-    raise w.refusal(UNSAID[node.op.name])
-
-
 CONVERTERS: dict[str, Converter] = {
     "scan": _scan,
     "opaque": _opaque,
     "random_uniform": _random,
     "random_normal": _random,
-    **dict.fromkeys(UNSAID, _unsaid),
 }

@@ -21,8 +21,28 @@ ELEMENT_TYPES: dict[str, int] = {
     "float64": 11,
     "uint32": 12,
     "uint64": 13,
+    "bfloat16": 16,
+    "float8_e4m3fn": 17,
+    "float8_e4m3fnuz": 18,
+    "float8_e5m2": 19,
+    "float8_e5m2fnuz": 20,
+    "uint4": 21,
+    "int4": 22,
+    "float4_e2m1fn": 23,
+    "float8_e8m0fnu": 24,
+    "uint2": 25,
+    "int2": 26,
 }
 """ONNX' numbers of our data types."""
+
+NEEDED_OPSET: dict[str, int] = {
+    **dict.fromkeys(("float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz"), 19),
+    **dict.fromkeys(("uint4", "int4"), 21),
+    "float4_e2m1fn": 23,
+    "float8_e8m0fnu": 24,
+    **dict.fromkeys(("uint2", "int2"), 25),
+}
+"""The opset from which on a data type is there, where that is not the oldest."""
 
 
 @dataclass(slots=True)

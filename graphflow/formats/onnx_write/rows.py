@@ -10,6 +10,7 @@ from graphflow.formats.onnx_write import (
     movement,
     normalization,
     products,
+    quantization,
     recurrent,
     reductions,
     scalar,
@@ -29,5 +30,6 @@ CONVERTERS: dict[str, Converter] = {
     **control.CONVERTERS,
     **indexing.CONVERTERS,
     **scalar.CONVERTERS,
+    **quantization.CONVERTERS,
 }
 """Op name to the function that writes a node of it."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from graphflow.formats.onnx_write.entries import ELEMENT_TYPES
 from graphflow.formats.onnx_write.movement import source
 from graphflow.formats.onnx_write.writer import Converter, Writer
 from graphflow.ir.graph import Node, Value
@@ -81,7 +80,7 @@ def _shift(w: Writer, node: Node) -> None:
 def _bitcast(w: Writer, node: Node) -> None:
     w.need(26, "the operator BitCast")
     name, order = w.any_order(source(node))
-    w.put(node.outputs[0], w.emit("BitCast", [name], to=ELEMENT_TYPES[node.attrs["dtype"]]), order)
+    w.put(node.outputs[0], w.emit("BitCast", [name], to=w.element_type(node.attrs["dtype"])), order)
 
 
 CONVERTERS: dict[str, Converter] = {

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from graphflow.errors import UnsupportedError
-from graphflow.formats.onnx_write.entries import ELEMENT_TYPES, Entry, Names, without_unused
+from graphflow.formats.onnx_write.entries import ELEMENT_TYPES, NEEDED_OPSET, Entry, Names, without_unused
 from graphflow.ir.graph import Graph, Node, Value
 from graphflow.spec import element_count
 
@@ -218,7 +218,16 @@ class Writer:
 
     def cast(self, name: str, dtype: str) -> str:
         """Write a cast."""
-        return self.emit("Cast", [name], to=ELEMENT_TYPES[dtype])
+        return self.emit("Cast", [name], to=self.element_type(dtype))
+
+    def element_type(self, dtype: str) -> int:
+        """ONNX' number of a data type that the opset has.
+
+        Raises:
+            UnsupportedError: the opset is too old for it.
+        """
+        self.need(NEEDED_OPSET.get(dtype, 0), f"the data type {dtype}")
+        return ELEMENT_TYPES[dtype]
 
     def reduce(self, kind: str, name: str, axes: Sequence[int], keepdims: bool) -> str:
         """Write a reduction; its axes are an attribute before opset 18, save for sums."""
