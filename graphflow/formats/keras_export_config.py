@@ -32,9 +32,11 @@ LEFT_OUT: dict[str, frozenset[str]] = {
 
 LEFT_OUT_OF: dict[str, frozenset[tuple[str, str]]] = {
     KERAS3: frozenset((f"SpatialDropout{rank}D", "trainable") for rank in (1, 2, 3)),
-    KERAS2: frozenset(),
+    KERAS2: frozenset(
+        (name, "seed") for name in ("SimpleRNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "MultiHeadAttention")
+    ),
 }
-"""Arguments that single layers of the dialect do not take, and that carry no numbers."""
+"""Arguments that single layers of the dialect do not take, and that carry no numbers outside training."""
 
 NEUTRAL: dict[str, dict[str, Any]] = {
     KERAS3: {
@@ -86,7 +88,7 @@ REFUSED: dict[str, frozenset[str]] = {
 
 ONLY_AT: dict[str, dict[tuple[str, str], Any]] = {
     KERAS3: {},
-    KERAS2: {("ZeroPadding1D", "data_format"): "channels_last", ("MultiHeadAttention", "seed"): None},
+    KERAS2: {("ZeroPadding1D", "data_format"): "channels_last"},
 }
 """Arguments of single layers that are left out at this value and refused at others."""
 

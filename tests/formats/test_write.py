@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import runpy
 import zipfile
 from datetime import datetime
 from pathlib import Path
@@ -459,6 +460,11 @@ def test_data_types_are_kept(tmp_path: Path) -> None:
             back = graphflow.load_model(tmp_path / f"m{ending}")
             assert back.layers[1].dtype == dtype
             assert_same_weights(back, model)
+
+
+def test_the_page_about_saving_is_that_of_the_code() -> None:
+    docs = Path(__file__).parents[2] / "docs"
+    assert (docs / "saving.md").read_text() == runpy.run_path(str(docs / "generate_saving.py"))["page"]()
 
 
 # -- the command

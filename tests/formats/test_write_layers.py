@@ -27,7 +27,6 @@ H5_REFUSES = {
     ("LayerNormalization", "rms_scaling"),
     ("MultiHeadAttention", "use_gate"),
     ("MultiHeadAttention", "sliding_window"),
-    ("MultiHeadAttention", "seed"),
     ("ZeroPadding1D", "data_format"),
 }
 """Layers with arguments that tf.keras does not have."""
