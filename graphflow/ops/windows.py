@@ -1,8 +1,8 @@
 """Pooling with every freedom that files take: any padding, dilation, rounding up, places of the largest.
 
 Pooling that Keras knows is in `graphflow.ops.pooling`, which has kernels. For a dimension of n elements with padding
-(a, b), a window that reaches over r elements and stride s there are floor((n + a + b - r) / s) + 1 windows, or with `ceil`
-as many rounded up, without those that begin behind n + a.
+(a, b), a window that reaches over r elements and stride s there are floor((n + a + b - r) / s) + 1 windows, or with
+`ceil` as many rounded up, without those that begin behind n + a.
 """
 
 from __future__ import annotations

@@ -62,4 +62,16 @@ def pools() -> list[OpCase]:
     ]
 
 
-CASES: list[OpCase] = [*scalars(), *places(), *pools()]
+def quantised() -> list[OpCase]:
+    down = {"dtype": "int8", "axis": 1, "block": 0, "saturate": True, "precision": ""}
+    up = {"dtype": "float32", "axis": 1, "block": 0}
+    scale, zero = w(4, kind="positive"), w(4, dtype="int8", low=-9, high=9)
+    return [
+        OpCase("quantize", (x(3, 4, 2, kind="wide"), scale, zero), down),
+        OpCase("quantize", (x(3, 4), w(1, kind="positive"), None), {**down, "dtype": "uint8"}),
+        OpCase("dequantize", (x(3, 4, 2, dtype="int8", low=-99, high=99), scale, zero), up),
+        OpCase("dequantize", (x(3, 4, dtype="int8", batch=False), w(3, 2, kind="positive"), None), {**up, "block": 2}),
+    ]
+
+
+CASES: list[OpCase] = [*scalars(), *places(), *pools(), *quantised()]

@@ -51,7 +51,7 @@ class _Window:
             return True
         if None in self.spatial:
             return False
-        rows = list(zip(self.spatial, self.size, self.strides, self.padding, strict=True))
+        rows: list[Any] = list(zip(self.spatial, self.size, self.strides, self.padding, strict=True))
         return all(window_count(n, k, s, a, b, True) == window_count(n, k, s, a, b, False) for n, k, s, (a, b) in rows)
 
     @property

@@ -166,7 +166,7 @@ def _general_lstm(
     chosen: tuple[Numbers, Numbers, Numbers],
     coupled: bool,
 ) -> tuple[Any, ...]:
-    """With peepholes (input, output, forget), coupled gates, or activations that differ: the equations, step by step."""
+    """With peepholes (input, output, forget), coupled gates, or three activations: the equations, step by step."""
     gate, inner, outer = chosen
     units = dimension(recurrent, 0)
     projected = ops.dense(layer.x, kernel, bias)
