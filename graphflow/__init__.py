@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from graphflow import (
         activations,
         backend,
+        batch,
         config,
         constraints,
         initializers,
@@ -41,6 +42,7 @@ _LAZY: dict[str, str] = {
 _MODULES = (
     "activations",
     "backend",
+    "batch",
     "config",
     "constraints",
     "initializers",
@@ -61,6 +63,7 @@ __all__ = [
     "__version__",
     "activations",
     "backend",
+    "batch",
     "config",
     "constraints",
     "export",

@@ -73,7 +73,7 @@ def choose(
         return chosen
     rest = tuple(one for one in columns if one not in ids)
     if not names:
-        return {one: (one,) for one in rest}
+        return {one: (one,) for one in columns}
     if all(name in columns for name in names):
         return {name: (name,) for name in names}
     if len(names) == len(rest) == 1:
