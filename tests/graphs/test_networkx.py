@@ -11,10 +11,11 @@ from graphs.random_models import Halves, arrays_for, models
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphflow import Input, Model, Session
+from graphflow import Input, Model, Session, ops
 from graphflow.errors import ArgumentError, ArgumentTypeError, GraphError, UnsupportedError
 from graphflow.inspect.graphs import from_networkx, graph_data, to_networkx
 from graphflow.layers import LSTM, RNN, Add, Conv2D, Dense, Flatten, SimpleRNNCell
+from graphflow.models.graph_model import GraphModel, ValueSpec
 
 
 def assert_equal_outputs(ours: Any, model: Any, arrays: list[Any]) -> None:
@@ -168,3 +169,31 @@ def test_sessions_and_graphs_have_operations() -> None:
         assert list(to_networkx(subject, "op")) == names
         assert list(to_networkx(subject, "plan")) == names
     assert list(to_networkx(model.session())) == names
+
+
+class Halved:
+    """A program of ops, as files of other systems become."""
+
+    variables = ()
+
+    def __call__(self, operands: Any, scope: Any) -> Any:
+        with scope(("part", "half")):
+            return [ops.multiply(operands[0], 0.5), ops.concatenate([operands[0], operands[0]], axis=0)]
+
+
+def test_models_without_layers_have_operations() -> None:
+    outputs = [ValueSpec("y", None, "float32"), ValueSpec("z", None, "float32")]
+    model = GraphModel(Halved(), [ValueSpec("x", (None, 2), "float32")], outputs, "halved")
+    graph = to_networkx(model)
+    assert graph.graph["level"] == "op"
+    assert list(graph) == ["x", "part/half/multiply", "part/half/concatenate"]
+    assert graph.edges["x", "part/half/concatenate"]["tensors"] == [(0, 0), (0, 1)]
+    rows = np.ones((3, 2), "float32")
+    for found, expected in zip(from_networkx(graph).run([rows]), model.run([rows]), strict=True):
+        np.testing.assert_array_equal(found, expected)
+    assert list(to_networkx(model, "plan", input_shapes=(3, 2)).nodes)[0] == "x"
+    with pytest.raises(UnsupportedError, match="GraphModel has no graph of layers"):
+        to_networkx(model, "layer")
+    free = GraphModel(Halved(), [ValueSpec("x", None, "float32")], outputs, "free")
+    assert to_networkx(free, input_shapes=[(4, 2)]).nodes["part/half/concatenate"]["shapes"] == [(8, 2)]
+    assert model._repr_svg_().startswith("<svg")

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from graphflow.errors import ArgumentError
+from graphflow.errors import ArgumentError, GraphflowError
 from graphflow.inspect.flops import OpCost, flops
 from graphflow.inspect.graphs.data import Edge, GraphData, GraphNode, Names, Result, Slot
-from graphflow.inspect.subject import concrete_shapes, graph_of, name_of, session_of
+from graphflow.inspect.subject import Subject, graph_of, name_of
 from graphflow.ir.body import Body
 from graphflow.ir.graph import Graph, Node, Origin, Value
+from graphflow.models.graph_model import GraphModel
 from graphflow.spec import TensorSpec
 from graphflow.variable import Variable
 
@@ -24,7 +25,7 @@ def op_graph(model: Any, input_shapes: Any = None) -> GraphData:
         model: a model of any kind, a Session, or a Graph.
         input_shapes: what FLOPs are counted for; see `graphflow.inspect.flops`. The specs stay as described.
     """
-    graph = graph_of(model)
+    graph = _graph(model, input_shapes)
     made = _Walk(GraphData(name_of(model), "op"), graph, graph.ordered(), lambda value: value.spec)
     made.everything()
     costs = op_costs(graph, graph, input_shapes)
@@ -33,6 +34,16 @@ def op_graph(model: Any, input_shapes: Any = None) -> GraphData:
         if costs:
             node.flops, node.macs = (0, 0) if cost is None else (cost.flops, cost.macs)
     return made.data
+
+
+def _graph(model: Any, input_shapes: Any) -> Graph:
+    """The portable graph: with open sizes as described where there is one, else for concrete shapes."""
+    if not isinstance(model, GraphModel):
+        return graph_of(model)
+    try:
+        return model.graph()
+    except GraphflowError:
+        return Subject(model, input_shapes).graph
 
 
 def op_costs(subject: Any, graph: Graph, input_shapes: Any, tuned: bool = False) -> dict[Any, OpCost]:
@@ -57,8 +68,9 @@ def plan_graph(model: Any, input_shapes: Any = None) -> GraphData:
     Raises:
         ArgumentError: an axis, other than the batch's, whose size is nowhere said.
     """
-    session = session_of(model)
-    plan = session.plan(concrete_shapes(session.graph, input_shapes))
+    subject = Subject(model, input_shapes)
+    session = subject.session
+    plan = session.plan(subject.shapes)
 
     def spec_of(value: Value) -> TensorSpec:
         return plan.specs.get(value, value.spec)
