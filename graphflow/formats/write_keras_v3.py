@@ -23,7 +23,7 @@ KERAS_VERSION = "3.10.0"
 """The version whose form is written."""
 
 ALIGNMENT = 64
-_LOCAL_HEADER, _PADDING_ID = 30, 0xD935
+_LOCAL_HEADER, _WIDE_SIZES, _PADDING_ID = 30, 20, 0xD935
 
 
 def write_model(
@@ -70,7 +70,8 @@ def _copy(archive: zipfile.ZipFile, name: str, file: IO[bytes], size: int) -> No
     member = _member(name)
     member.file_size = size
     assert archive.fp is not None
-    at = archive.fp.tell() + _LOCAL_HEADER + len(name) + 4
+    sizes = _WIDE_SIZES if size * 1.05 > zipfile.ZIP64_LIMIT else 0
+    at = archive.fp.tell() + _LOCAL_HEADER + len(name) + sizes + 4
     gap = -at % ALIGNMENT
     member.extra = struct.pack("<HH", _PADDING_ID, gap) + bytes(gap)
     with archive.open(member, "w") as target:
