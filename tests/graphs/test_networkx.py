@@ -191,7 +191,7 @@ def test_models_without_layers_have_operations() -> None:
     rows = np.ones((3, 2), "float32")
     for found, expected in zip(from_networkx(graph).run([rows]), model.run([rows]), strict=True):
         np.testing.assert_array_equal(found, expected)
-    assert list(to_networkx(model, "plan", input_shapes=(3, 2)).nodes)[0] == "x"
+    assert next(iter(to_networkx(model, "plan", input_shapes=(3, 2)))) == "x"
     with pytest.raises(UnsupportedError, match="GraphModel has no graph of layers"):
         to_networkx(model, "layer")
     free = GraphModel(Halved(), [ValueSpec("x", None, "float32")], outputs, "free")
