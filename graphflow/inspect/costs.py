@@ -125,6 +125,8 @@ COSTS: dict[str, Cost] = {
     "max_pool_places": Cost(others="y * (window - 1)"),
     "pool_channels_first": Cost(others="y * window"),
     "unpool": MOVED,
+    "quantize": Cost(others="5 * y"),
+    "dequantize": Cost(others="2 * y"),
     "average_pool": Cost(others="y * window"),
     "batch_norm": Cost(others="y * (2 + beta) + channels * (3 + gamma)"),
     "layer_norm": Cost(others="y * (5 - 2 * rms + gamma + beta) + 5 * rows"),
