@@ -110,7 +110,7 @@ def write_parquet(path: Path, arrays: dict[str, Array], group: int = 50_000) -> 
     import pyarrow.parquet as pq
 
     columns = {}
-    if len(arrays) == 1:
+    if [array.ndim for array in arrays.values()] == [2]:
         (array,) = arrays.values()
         columns = {f"x{index}": array[:, index] for index in range(array.shape[1])}
         arrays = {}
