@@ -271,6 +271,12 @@ GRAPHS = [
         "output that is not there", ".keras", lambda: with_config(lambda c: _history(c, "norm", ["conv", 0, 5])), "conv"
     ),
     Case(
+        "call infinite",
+        ".keras",
+        lambda: with_config(lambda c: _history(c, "norm", ["conv", float("inf"), 0])),
+        "config.json",
+    ),
+    Case(
         "history of words",
         ".keras",
         lambda: with_config(lambda c: _history(c, "norm", ["conv", "0", None])),
