@@ -21,8 +21,12 @@ from graphflow.inspect.graphs import graph_data
 from graphflow.inspect.html import page_layout
 from graphflow.inspect.layout import draw
 from graphflow.layers import Activation, Add, Concatenate, Dense, LayerNormalization
+from tests.real import test_deeplc
 
 pytestmark = pytest.mark.browser
+
+deeplc_files = test_deeplc.folder
+"""The fixture that fetches the files of deeplc."""
 
 SECONDS = 2.0
 """In which every page must be open."""
@@ -398,23 +402,21 @@ def test_the_page_draws_where_the_picture_does(browser: Browser, tmp_path: Path)
             assert found == {at: pytest.approx(list(box), abs=0.2) for at, box in drawing.boxes.items()}
 
 
-def test_a_real_model_of_four_inputs(browser: Browser, tmp_path: Path) -> None:
-    folder = Path(__file__).parents[2] / ".cache"
-    files = sorted(folder.glob("**/full_hc_PXD005573_pub_*.keras"))
-    if not files:
-        pytest.skip("the files of deeplc 3.1.8 are not here; `make real` fetches them")
-    model = graphflow.load_model(files[0])
+@pytest.mark.download
+@pytest.mark.parametrize("name", test_deeplc.FILES)
+def test_a_real_model_of_four_inputs(browser: Browser, tmp_path: Path, deeplc_files: Path, name: str) -> None:
+    model = graphflow.load_model(deeplc_files / name)
     page = open_page(browser, tmp_path, model, times=profile(model, repeats=3))
     page.shot("deeplc")
     assert len(model.inputs) == 4
     for tensor in model.inputs:
-        name = tensor._keras_history.layer.name
-        page.click(name)
-        assert name in page.panel
-    name = next(one.name for one in model.layers if type(one).__name__ == "Concatenate")
-    assert name in page.search(name)
+        entry = tensor._keras_history.layer.name
+        page.click(entry)
+        assert entry in page.panel
+    joined = next(one.name for one in model.layers if type(one).__name__ == "Concatenate")
+    assert joined in page.search(joined)
     browser.key("Enter", 13)
-    assert name in page.panel
+    assert joined in page.panel
     page.shot("deeplc_found")
     browser.press("#collapse")
     browser.press("#expand")

@@ -66,7 +66,8 @@ def group_tree(data: GraphData, least: int = 1) -> Group:
             group.end = position
         del stack[same + 1 :], path[same:]
         for name in node.path[same:]:
-            group = Group(name[len(path[-1]) + 1 :] if path else name, kind, position)
+            title = name[len(path[-1]) + 1 :] if path else name
+            group = Group(data.groups.get(name, title) if kind == "layer" else title, kind, position)
             stack[-1].members.append(group)
             stack.append(group)
             path.append(name)
