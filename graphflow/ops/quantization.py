@@ -49,7 +49,7 @@ def _along(attrs: Attrs, one: Array, shape: tuple[int, ...]) -> Array:
     if attrs["block"]:
         axis = attrs["axis"] % len(shape)
         whole: Array = np.repeat(one, attrs["block"], axis)
-        return whole[(slice(None),) * axis + (slice(0, shape[axis]),)]
+        return np.asarray(whole[(slice(None),) * axis + (slice(0, shape[axis]),)])
     axis = attrs["axis"] % len(shape)
     return one.reshape((-1,) + (1,) * (len(shape) - axis - 1))
 
