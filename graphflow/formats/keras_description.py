@@ -269,4 +269,4 @@ def wrong_shape_is_a_bad_file(where: str) -> Iterator[None]:
     except (LookupError, TypeError, ValueError, AttributeError, RecursionError, ArithmeticError) as error:
         raise ModelFormatError(
             f"{where}: the configuration is not one of Keras': {type(error).__name__}: {shown(str(error), 200)}"
-        ) from None
+        ) from error
