@@ -881,7 +881,7 @@
   $("theme").addEventListener("click", theme);
   $("colour").addEventListener("change", (event) => { colour = event.target.value; drawMap(); redraw(); });
   window.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, select")) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches?.("input, select")) return;
     const { width, height } = canvas.getBoundingClientRect(), step = 80;
     const move = { ArrowLeft: [step, 0], ArrowRight: [-step, 0], ArrowUp: [0, step], ArrowDown: [0, -step] }[event.key];
     if (move) { view.x += move[0]; view.y += move[1]; redraw(); }
