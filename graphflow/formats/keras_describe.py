@@ -11,7 +11,7 @@ from typing import Any
 from graphflow.formats.keras_description import Reading
 from graphflow.formats.keras_legacy import as_modern
 from graphflow.formats.keras_nodes import describe_nodes, from_zero, is_place
-from graphflow.formats.keras_ops import MODULES, reader
+from graphflow.formats.keras_ops import MODULES, TF_RAW_MODULE, reader
 from graphflow.formats.keras_values import argument
 from graphflow.formats.limits import shown
 from graphflow.layers.registry import LAYERS
@@ -117,6 +117,8 @@ def _plain_layer(item: dict[str, Any], reading: Reading) -> dict[str, Any]:
     described = {"module": "keras.layers", "class_name": class_name}
     if reading.is_modern and not module and "trainable" not in config and reader(MODULES[-1], class_name):
         module = MODULES[-1]  # the legacy writer leaves out which of its modules a class is from; layers say trainable
+    if class_name == "TensorFlowOpLayer":
+        return _raw_operation(config, reading)
     if class_name in _TF_OPS or module.startswith(MODULES):
         return _operation(item, class_name, module, reading)
     if item.get("registered_name"):
@@ -150,6 +152,19 @@ def _operation(item: dict[str, Any], class_name: str, module: str, reading: Read
     if reader(module, class_name) is None:
         reading.refuse(f"{label} is not supported.")
     return {"module": module, "class_name": class_name, "config": {}}
+
+
+def _raw_operation(config: dict[str, Any], reading: Reading) -> dict[str, Any]:
+    """A TensorFlowOpLayer of tf.keras 2.0 to 2.3."""
+    reading.quirk("tf function")
+    definition = config.get("node_def")
+    if not isinstance(definition, dict):
+        reading.refuse("a TensorFlowOpLayer whose operation is not written as JSON is not supported.")
+        definition = {}
+    name = str(definition.get("op"))
+    if reader(TF_RAW_MODULE, name) is None:
+        reading.refuse(f"the raw TensorFlow operation {name:.80} is not supported.")
+    return {"module": TF_RAW_MODULE, "class_name": name, "config": {}}
 
 
 def _custom(item: dict[str, Any]) -> Any:

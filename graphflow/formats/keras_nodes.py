@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from graphflow.formats.keras_description import Reading
-from graphflow.formats.keras_ops import MODULES, TAKES_DTYPE
+from graphflow.formats.keras_ops import MODULES, TAKES_DTYPE, TF_RAW_MODULE
 from graphflow.formats.keras_values import plain
 
 CONSTANT = "_CONSTANT_VALUE"
@@ -55,6 +55,13 @@ def describe_nodes(item: dict[str, Any], layer: dict[str, Any], reading: Reading
         config = item.get("config") or {}
         left = _OWN_ARGUMENTS if item.get("class_name") not in TAKES_DTYPE else ("name", "trainable")
         options = {name: plain(value, reading) for name, value in config.items() if name not in left}
+    made = layer["module"] == TF_RAW_MODULE and {
+        "constants": (item.get("config") or {}).get("constants") or {},
+        "attrs": ((item.get("config") or {}).get("node_def") or {}).get("attr") or {},
+    }
+    if made:
+        calls = [_old(node, False, reading) for node in nodes]
+        return [{"args": call["args"], "kwargs": made} for call in calls]
     is_function = item.get("class_name") in _TF_OPS
     return [_new(node, options, reading) if _is_new(node) else _old(node, is_function, reading) for node in nodes]
 

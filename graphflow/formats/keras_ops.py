@@ -33,6 +33,8 @@ from graphflow.ops.scalar import (
 MODULES = ("keras.src.ops.", "keras.ops")
 TF_MODULE = "tf"
 """Stands for a function of TensorFlow; see `keras_tf_ops`."""
+TF_RAW_MODULE = "tf.raw_ops"
+"""Stands for a raw operation of TensorFlow; see `keras_tf_nodes`."""
 
 
 def _subset(function: Callable[..., Any], *names: str) -> Callable[..., Any]:
@@ -335,6 +337,10 @@ def reader(module: str, class_name: str) -> Callable[..., Any] | None:
         from graphflow.formats.keras_tf_ops import TF_FUNCTIONS
 
         return TF_FUNCTIONS.get(class_name.removeprefix("compat.v1."))
+    if module == TF_RAW_MODULE:
+        from graphflow.formats.keras_tf_nodes import raw_operation
+
+        return raw_operation(class_name)
     if not module.startswith(MODULES):
         return None
     return ROWS.get(class_name) or CONFIGURED.get(class_name)

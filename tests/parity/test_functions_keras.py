@@ -13,6 +13,8 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 
 import numpy as np
 import pytest
+from formats.legacy_files import functional, given, layer, write_h5
+from parity.compare import error
 from parity.test_files_keras import SUFFIXES, compare
 
 import graphflow
@@ -153,3 +155,45 @@ def test_a_function_of_tensorflow_between_layers(name: str, tmp_path: Path) -> N
     rng = np.random.default_rng(3)
     arrays = [rng.normal(0, 1, (5, 3, 4)).astype("float32") for _ in tensors]
     compare(model, arrays, tmp_path, (".h5",) if name == "ellipsis" else SUFFIXES)  # .keras has no Ellipsis
+
+
+RAW: dict[str, Function] = {
+    "operators": lambda t, x, y: (2.0 - x * y) / (t.abs(y) + 1.5),
+    "reduce": lambda t, x, y: t.reduce_mean(x, axis=[1], keepdims=True) + t.reduce_max(y, axis=1, keepdims=True),
+    "slice": lambda t, x, y: x[:, 1:, ::2] + y[:, :-1, -1, None],
+    "arrays": lambda t, x, y: t.concat([t.reshape(x, [-1, 12]), t.squeeze(t.expand_dims(y[:, 0], 1), [1])], axis=-1),
+    "matmul": lambda t, x, y: t.nn.softmax(t.matmul(x, y, transpose_b=True)) + t.transpose(x, [0, 2, 1])[:, :3, :3],
+    "cast": lambda t, x, y: t.where(t.greater(x, y), t.stack([x, y], 1)[:, 0], t.cast(t.less(x, 0.5), t.float32)),
+}
+
+
+@pytest.mark.parametrize("name", RAW)
+def test_raw_operations_as_tf_keras_2_0_to_2_3_wrote_them(name: str, tmp_path: Path) -> None:
+    """The graph of a function, each operation as a TensorFlowOpLayer in that version's layout."""
+    tf = importlib.import_module("tensorflow")
+    json_format = importlib.import_module("google.protobuf.json_format")
+    spec = tf.TensorSpec((None, 3, 4), tf.float32)
+    function = tf.function(lambda x, y: RAW[name](tf, x, y), input_signature=[spec, spec], autograph=False)
+    operations = function.get_concrete_function().graph.get_operations()
+    inputs = [one.name for one in operations if one.type == "Placeholder"]
+    layers = [given(one, 3, 4) for one in inputs]
+    constants = {one.name: tf.make_ndarray(one.get_attr("value")) for one in operations if one.type == "Const"}
+    last = ""
+    for one in operations:
+        if one.type in ("Placeholder", "Const", "NoOp") or one.name.startswith("Identity"):
+            continue
+        sources = [source.op.name for source in one.inputs]
+        held = {str(i): constants[source].tolist() for i, source in enumerate(sources) if source in constants}
+        node = [
+            [f"op_{source}" if source not in inputs else source, 0, 0, {}]
+            for source in sources
+            if source not in constants
+        ]
+        last = f"op_{one.name}"
+        config = {"node_def": json_format.MessageToDict(one.node_def), "constants": held, "dtype": "float32"}
+        layers.append(layer("TensorFlowOpLayer", last, [node], **config))
+    places = [[one, 0, 0] for one in inputs]
+    path = write_h5(tmp_path / "model.h5", functional("m", layers, places, [[last, 0, 0]]), {}, "2.4.0-tf")
+    rng = np.random.default_rng(6)
+    x, y = (rng.normal(0, 1, (5, 3, 4)).astype("float32") for _ in inputs)
+    assert error([graphflow.load_model(path).predict_on_batch([x, y])], [np.asarray(function(x, y))]) <= 1e-5
