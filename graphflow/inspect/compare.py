@@ -86,6 +86,11 @@ class Comparison(Report):
         return all(one.equal for one in self.rows if one.kind == "output" or one.matched in ("name", "place"))
 
     @property
+    def unmatched(self) -> tuple[Compared, ...]:
+        """The values for which the other computes nothing equal: it does without them, or they differ."""
+        return tuple(one for one in self.rows if not one.matched)
+
+    @property
     def largest(self) -> float:
         """The largest relative difference of an output."""
         return max((one.relative if one.relative is not None else float("inf") for one in self.outputs), default=0.0)
@@ -111,6 +116,9 @@ class Comparison(Report):
         lines = [f"{self.first} and {self.second}, within {self.tolerance:g} of the largest value"]
         if found is None:
             lines.append(f"equal; the outputs differ by up to {self.largest:.3g} of the largest value")
+            if self.unmatched:
+                first = self.unmatched[0].name
+                lines.append(f"{len(self.unmatched)} values have no counterpart, the first is {first!r}")
         elif found.kind == "output":
             lines.append(f"every layer alone is equal, but the output {found.name!r} differs: a pass or a plan does it")
         else:
