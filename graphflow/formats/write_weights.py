@@ -99,10 +99,8 @@ def _unique(names: list[str]) -> list[str]:
 
 def _write(group: Any, name: str, variable: Variable) -> None:
     array = variable.value
-    if variable.dtype == "bfloat16":
-        dataset = group.create_dataset(name, data=np.asarray(array).view("V2"))
-        dataset.attrs["dtype"] = "bfloat16"
-        return
+    if array.dtype.kind not in "biufc":
+        raise UnsupportedError(f"Weight {variable.path!r}: data of type {variable.dtype} are not written.")
     group.create_dataset(name, data=np.ascontiguousarray(array).reshape(array.shape))
 
 
