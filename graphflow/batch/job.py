@@ -347,9 +347,9 @@ class Job:
                 journal.append(entry)
                 entries[entry["shard"]] = entry
             else:
-                entries[entry["shard"]] = {key: entry[key] for key in ("shard", "source_rows", "rows", "bad")}
-                if entry["bad"] and self.on_error != "stop":
-                    progress.say("bad rows", count=entry["bad"])
+                held = entries.setdefault(0, {"shards": 0, "source_rows": 0, "rows": 0, "bad": 0})
+                for key in held:
+                    held[key] += entry.get(key, 1)
 
         try:
             if journal is None or not journal.of_kind("assembled"):
@@ -407,7 +407,7 @@ class Job:
         runner.run(first, None, commit, last.get("cursor"), row)
         if not entries:
             runner.run_empty(commit)
-        return len(entries)
+        return sum(one.get("shards", 1) for one in entries.values())
 
     def _conclude(self, opened: Opened, journal: Journal | None, header: Entry, entries: Mapping[int, Entry]) -> Report:
         """Make the output from the shards, and give it its name."""
@@ -438,7 +438,8 @@ class Job:
                 durable.write_file(sink.folder / "job.json", text.encode())
                 journal.append({"kind": "assembled"})
             self._publish(sink, counts["bad"] > 0)
-        report = Report("finished", counts["source"], 0, counts["written"], counts["bad"], len(done), 0, 0)
+        shards = sum(one.get("shards", 1) for one in done)
+        report = Report("finished", counts["source"], 0, counts["written"], counts["bad"], shards, 0, 0)
         report.batch_size, report.shard_rows = settings["batch_size"], settings["shard_rows"]
         report.outputs = sink.outputs()
         report.rejects = str(rejects) if rejects else ""

@@ -20,9 +20,10 @@ Columns = dict[str, Array]
 
 
 def softmax(name: str, array: Array, _: str) -> Columns:
-    """Shares, in the array's own dtype."""
+    """Shares, in the array's own dtype; of whole numbers as float32."""
     if array.shape[-1] == 0:
         return {name: array}
+    array = array if array.dtype.kind == "f" else array.astype(np.float32)
     raised = np.exp(array - array.max(axis=-1, keepdims=True))
     return {name: raised / raised.sum(axis=-1, keepdims=True)}
 
@@ -37,13 +38,15 @@ def top(name: str, array: Array, argument: str) -> Columns:
     count = int(argument)
     if count > array.shape[-1]:
         raise ShapeError(f"top-{count} of output {name!r} needs {count} numbers a row, it has {array.shape[-1]}.")
-    order = np.argsort(-array, axis=-1, kind="stable")[..., :count]
+    numbers = array if array.dtype.kind == "f" else array.astype(np.int64)
+    order = np.argsort(-numbers, axis=-1, kind="stable")[..., :count]
     return {f"{name}_index": order, f"{name}_value": np.take_along_axis(array, order, -1)}
 
 
 def threshold(name: str, array: Array, argument: str) -> Columns:
     """Truth values."""
-    return {name: array >= array.dtype.type(float(argument))}
+    least = float(argument)
+    return {name: array >= (array.dtype.type(least) if array.dtype.kind == "f" else least)}
 
 
 STEPS: dict[str, tuple[Callable[[str, Array, str], Columns], str]] = {

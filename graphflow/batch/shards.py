@@ -8,6 +8,7 @@ any order and by any process, where the source has random access and the sink is
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -241,6 +242,8 @@ class ShardRunner:
         }
         if bad and self.sink.folder is not None:
             durable.write_file(rejects_path(self.sink.folder, shard), reject_lines(bad))
+        elif bad:
+            sys.stderr.write(reject_lines(bad).decode())
         self._commit(entry)
         self._row += rows
         self._told(entry["source_rows"])

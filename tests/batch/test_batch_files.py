@@ -312,6 +312,44 @@ def test_standard_input_to_standard_output(
     np.testing.assert_array_equal(found[:, 1:].astype("float32"), EXPECTED[:20])
 
 
+def test_a_stream_writes_as_it_goes_and_tells_of_bad_rows(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    text = ",".join(NAMES) + "\n" + "".join(",".join(map(str, row)) + "\n" for row in X[:5]) + "1,2\n"
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+    job = Job(MODEL, "-", "-", batch_size=2, on_error="skip", source_format="csv", sink_format="jsonl")
+    report = job.run()
+    assert (report.rows, report.rows_written, report.bad_rows, report.shards) == (6, 5, 1, 3)
+    said = capfd.readouterr()
+    assert len(said.out.splitlines()) == 5
+    assert json.loads(said.err)["reason"] == "expected 4 fields, received 2"
+    assert json.loads(said.err)["place"] == "standard input, row 5 (line 7)"
+    assert not job.can_resume()
+
+
+def test_steps_take_outputs_of_whole_numbers() -> None:
+    from graphflow.batch.post import Post
+
+    counts = np.array([[3, 200, 7], [1, 0, 255]], "uint8")
+    made = Post("top-2", ["y"])({"y": counts})
+    np.testing.assert_array_equal(made["y_index"], [[1, 2], [2, 0]])
+    np.testing.assert_array_equal(made["y_value"], [[200, 7], [255, 1]])
+    np.testing.assert_array_equal(Post("threshold:0.5", ["y"])({"y": counts[1]})["y"], [True, False, True])
+    np.testing.assert_allclose(Post("softmax", ["y"])({"y": counts})["y"].sum(1), 1, rtol=1e-6)
+
+
+def test_identifiers_of_several_kinds_are_refused_by_tables(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow", reason="Parquet files are written by pyarrow")
+    rows = [{"id": i if i < 20 else f"r{i}", "x": X[i].tolist()} for i in range(40)]
+    (tmp_path / "m.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    for shard, message in ((40, "'id' holds values of several kinds"), (20, "not of the kinds of the first shard")):
+        with pytest.raises(DataError, match=message):
+            Job(MODEL, tmp_path / "m.jsonl", tmp_path / f"{shard}.parquet", 20, ids="id", shard_rows=shard).run()
+    Job(MODEL, tmp_path / "m.jsonl", tmp_path / "o.jsonl", ids="id").run()
+    found = [json.loads(line)["id"] for line in (tmp_path / "o.jsonl").read_text().splitlines()]
+    assert found == [row["id"] for row in rows]
+
+
 def test_a_function_is_called_with_the_rows_in_order() -> None:
     calls: list[tuple[int, Array]] = []
     Job(MODEL, X, lambda row, columns: calls.append((row, columns["classes"])), batch_size=16, shard_rows=96).run()

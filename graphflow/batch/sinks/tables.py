@@ -14,14 +14,22 @@ from graphflow.batch.block import Array, Columns
 from graphflow.batch.durable import DurableFile
 from graphflow.batch.sinks.base import Schema
 from graphflow.batch.sources.tables import need_pyarrow
+from graphflow.errors import DataError
 
 
-def arrow_column(array: Array) -> Any:
-    """A NumPy array as an Arrow array."""
+def arrow_column(name: str, array: Array) -> Any:
+    """A NumPy array as an Arrow array.
+
+    Raises:
+        DataError: Python values of several kinds.
+    """
     import pyarrow as pa
 
     if array.dtype.hasobject:
-        return pa.array(array.tolist())
+        try:
+            return pa.array(array.tolist())
+        except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
+            raise DataError(f"Column {name!r} holds values of several kinds: {error}.") from None
     made = pa.array(np.ascontiguousarray(array).reshape(-1))
     for size in reversed(array.shape[1:]):
         made = pa.FixedSizeListArray.from_arrays(made, size) if size else pa.array([[]] * len(array))
@@ -42,7 +50,7 @@ class TableFormat:
     def _table(self, columns: Columns, metadata: Mapping[str, Any]) -> Any:
         import pyarrow as pa
 
-        table = pa.table({name: arrow_column(array) for name, array in columns.items()})
+        table = pa.table({name: arrow_column(name, array) for name, array in columns.items()})
         return table.replace_schema_metadata(_packed(metadata)) if metadata else table
 
     def _writer(self, file: Any, schema: Any) -> Any:
@@ -72,7 +80,12 @@ class TableFormat:
         ):
             writer.write_table(first.cast(wanted))
             for path in parts:
-                writer.write_table(self._read(path).cast(wanted))
+                table = self._read(path)
+                try:
+                    table = table.cast(wanted)
+                except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, ValueError) as error:
+                    raise DataError(f"{path}: its columns are not of the kinds of the first shard: {error}.") from None
+                writer.write_table(table)
 
 
 def _widened(schema: Any) -> Any:

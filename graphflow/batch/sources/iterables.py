@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from graphflow.batch.block import Block, Columns, Cursor
+from graphflow.batch.identity import array_identity
 from graphflow.batch.sources.base import Source, regroup
 from graphflow.errors import ArgumentTypeError, DataError, ShapeError
 
@@ -106,7 +107,9 @@ class DatasetSource(Source):
         self.columns = tuple(columns_of(self._first, None)) if self._count else ()
 
     def identity(self) -> dict[str, Any]:
-        return {"kind": "dataset", "batches": self._count, "columns": list(self.columns)}
+        first = columns_of(self._dataset[0], None) if self._count else {}
+        made = {name: array_identity(array) for name, array in first.items()}
+        return {"kind": "dataset", "batches": self._count, "first": made}
 
     def read(self, start: int, cursor: Cursor | None, size: int, columns: Sequence[str]) -> Iterator[Block]:
         where = cursor or {"batch": 0, "skip": 0}
