@@ -199,6 +199,7 @@ def _shown(value: Any) -> str:
 def _of_model(model: Model, prefix: str = "") -> Iterator[Facts]:
     """The layers of a model and of the models in it, each after what it holds."""
     nodes = set(model._network.nodes)
+    entering = {id(tensor): f"input {index}" for index, tensor in enumerate(model._network.inputs)}
     for one in model.operations:
         path = f"{prefix}{one.name}"
         nested = isinstance(one, Model)
@@ -206,7 +207,7 @@ def _of_model(model: Model, prefix: str = "") -> Iterator[Facts]:
             yield from _of_model(one, f"{path}/")
         calls = [node for node in one._inbound_nodes if node in nodes]
         inputs = [
-            f"{prefix}{tensor._keras_history.layer.name}"
+            entering.get(id(tensor)) or f"{prefix}{tensor._keras_history.layer.name}"
             for node in calls
             for tensor in node.input_tensors
             if tensor._keras_history is not None
