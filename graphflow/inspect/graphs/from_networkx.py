@@ -105,6 +105,9 @@ def _model(graph: Any) -> Model:
             config = held["config"]
             made[node] = given or [Input(batch_shape=config["batch_shape"], dtype=config["dtype"], name=held["name"])]
             continue
+        if isinstance(held.get("source"), OpCall) and not given:
+            made[node] = [Input(tensor=held["source"].held[0][0], name=held["name"])]
+            continue
         key = held.get("layer") or node
         if key not in layers:
             layers[key], sources[key] = _layer(held, key), held.get("source")
