@@ -5,7 +5,7 @@ from __future__ import annotations
 from graphflow.ir.graph import Graph, Value
 from graphflow.ir.record import Journal
 from graphflow.ir.rewrite import Rewriter, drop_unused
-from graphflow.ops import transpose
+from graphflow.ops import reshape, transpose
 
 
 def remove_identities(graph: Graph, journal: Journal) -> bool:
@@ -13,6 +13,7 @@ def remove_identities(graph: Graph, journal: Journal) -> bool:
 
     1. `linear`, a cast to the dtype the input has, a reshape to the very shape the input has: the input.
     2. A transpose of a transpose: one transpose of the first's input, or that input itself where they are inverse.
+    3. A transpose that moves only axes of one element: a reshape.
     """
     changed = False
     for node in graph.ordered():
@@ -33,7 +34,19 @@ def remove_identities(graph: Graph, journal: Journal) -> bool:
             drop_unused(graph, node)
             journal.note("remove_identities", node.origin, "joined two transposes")
             changed = True
+        elif node.op.name == "transpose" and _only_ones_move(source, node.attrs["axes"]):
+            rewriter = Rewriter(graph, node)
+            sizes = [-1 if size is None else size for size in node.outputs[0].spec.shape]
+            rewriter.replace(node.outputs[0], reshape(rewriter.tensor(source), sizes))
+            drop_unused(graph, node)
+            journal.note("remove_identities", node.origin, "a transpose that moves nothing is a reshape")
+            changed = True
     return changed
+
+
+def _only_ones_move(source: Value, axes: tuple[int, ...]) -> bool:
+    moving = [axis for axis in axes if source.spec.shape[axis] != 1]
+    return moving == sorted(moving) and source.spec.shape.count(None) < 2 and 0 not in source.spec.shape
 
 
 def _is_identity(name: str, source: Value, result: Value) -> bool:
