@@ -284,3 +284,28 @@ def test_a_file_of_a_whole_model(build: Callable[[Any], Built], name: str, tmp_p
         whole = "int" in str(tensor.dtype)
         arrays.append(rng.integers(0, 9, shape).astype("int32") if whole else rng.random(shape, dtype=np.float32) - 0.3)
     compare(model, arrays, tmp_path)
+
+
+ELSEWHERE = {
+    "Bidirectional": bidirectional,
+    "ConvLSTM1D": conv_lstm,
+    "ConvLSTM3D": conv_lstm,
+    "Functional": nested,
+    "GRUCell": cells,
+    "InputLayer": nested,
+    "LSTMCell": cells,
+    "Lambda": "tests/formats/test_keras_legacy.py: its function is the user's",
+    "Normalization": normalization,
+    "RNN": cells,
+    "Sequential": sequential,
+    "SimpleRNNCell": cells,
+    "StackedRNNCells": cells,
+    "TimeDistributed": time_distributed,
+}
+"""Layers that no row has, and the model that has them."""
+
+
+def test_every_layer_is_in_a_file() -> None:
+    classes = {one.__name__ if one.__name__ != "Model" else "Functional" for one in set(LAYERS.classes.values())}
+    ours = {name for name in classes if LAYERS.classes[name].__module__.startswith("graphflow.")}
+    assert ours - {row.layer for row in ROWS} - ELSEWHERE.keys() == set()
