@@ -19,7 +19,7 @@ from typing import Any, Literal, Protocol, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from graphflow.errors import ModelFormatError, UnsupportedError
+from graphflow.errors import GraphflowError, ModelFormatError, UnsupportedError
 from graphflow.formats.container import copied, map_file
 from graphflow.formats.hdf5_data import Stored, read_data
 from graphflow.formats.hdf5_direct import DirectTree
@@ -299,7 +299,9 @@ class WeightsFile:
                 return question(self._trees[index])
             except NotDirectError:
                 continue
-            except (struct.error, IndexError) as error:
+            except GraphflowError:
+                raise
+            except (struct.error, LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
                 raise ModelFormatError(f"{self.where}: not readable as HDF5: {error}.") from None
         raise UnsupportedError(f"{self.where}: this form of HDF5 is not supported.")
 

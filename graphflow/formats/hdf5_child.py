@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, Literal, NoReturn
 
@@ -98,17 +99,30 @@ class ChildTree:
         found = dict(handle["stored"])
         if "error" in found:
             _refuse(found["error"], where)
-        chunks = tuple(Chunk(tuple(start), mask, offset, size) for start, mask, offset, size in found["chunks"])
+        chunks = tuple(
+            Chunk(_sizes(start), *_sizes((mask, offset, size))) for start, mask, offset, size in found["chunks"]
+        )
         return Stored(
-            shape=tuple(found["shape"]),
+            shape=_sizes(found["shape"]),
             dtype=_dtype(found["dtype"], where),
-            offset=found["offset"],
-            size=found["size"],
+            offset=None if found["offset"] is None else _sizes([found["offset"]])[0],
+            size=_sizes([found["size"]])[0],
             compact=None if found["compact"] is None else bytes.fromhex(found["compact"]),
-            chunk=tuple(found["chunk"]),
-            filters=tuple(found["filters"]),
+            chunk=_sizes(found["chunk"]),
+            filters=_sizes(found["filters"]),
             chunks=chunks,
         )
+
+
+def _sizes(values: Sequence[Any]) -> tuple[int, ...]:
+    """Numbers that are sizes or offsets.
+
+    Raises:
+        ValueError: something else.
+    """
+    if any(type(value) is not int or value < 0 for value in values):
+        raise ValueError(f"sizes must be non-negative integers, received {values!r:.80}")
+    return tuple(values)
 
 
 def _dtype(code: str, where: str) -> np.dtype[np.generic]:
