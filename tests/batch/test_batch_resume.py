@@ -249,7 +249,7 @@ def test_a_job_that_stopped_at_a_bad_row_may_go_on_over_it(policy: str, tmp_path
     (tmp_path / "rows.csv").write_text("\n".join(clean))
     with pytest.raises(DataError, match=r"row 40 \(line 42\)"):
         csv_job(tmp_path, tmp_path / "o.csv", on_error="stop").run()
-    with pytest.raises(ArgumentError, match="settings.post"):
+    with pytest.raises(ArgumentError, match=r"settings\.post"):
         csv_job(tmp_path, tmp_path / "o.csv", on_error=policy, post="argmax").run()
     report = csv_job(tmp_path, tmp_path / "o.csv", on_error=policy).run()
     assert (report.resumed_rows, report.bad_rows) == (32, 3)
