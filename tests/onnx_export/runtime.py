@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +16,7 @@ from graphflow.formats.onnx_write import to_onnx
 from graphflow.layers.nest import leaves
 
 Array = np.ndarray[Any, Any]
+ROOT = Path(__file__).parents[2]
 ALLOWED = 1e-5
 """The largest difference, relative to the largest output."""
 
@@ -70,3 +76,16 @@ def check(model: Any, arrays: Sequence[Array], opset: int | None = None) -> Any:
         found = difference(session.run(None, fed(model, batch)), expected)
         assert found <= ALLOWED, f"{found:.2e} with {len(batch[0])} rows"
     return proto
+
+
+def tried_alongside(files: Sequence[str], folder: Path, back: bool = False) -> dict[str, Any]:
+    """What `alongside` reports of the fast tests in files."""
+    report = folder / "report.json"
+    env = {**os.environ, "GRAPHFLOW_ONNX_REPORT": str(report), "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
+    if back:
+        env["GRAPHFLOW_ONNX_BACK"] = "1"
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "onnx_export.alongside", "-p", "no:cacheprovider"]
+    command += ["-m", "not oracle and not fuzz and not download", *(str(ROOT / "tests" / name) for name in files)]
+    subprocess.run(command, env=env, cwd=ROOT, capture_output=True, check=False, timeout=1200)
+    found: dict[str, Any] = json.loads(report.read_text())
+    return found

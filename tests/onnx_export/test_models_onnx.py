@@ -3,10 +3,6 @@ alone: names, axes of any length, masks, states, cells, inner models."""
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +20,9 @@ from graphflow.formats.onnx_write import NEWEST_OPSET, OLDEST_OPSET, operators, 
 from graphflow.layers import GRU, LSTM, RNN, Bidirectional, Dense, Embedding, Lambda, Layer, Masking, SimpleRNN
 from graphflow.layers.nest import leaves
 from graphflow.samples import digits
-from onnx_export.runtime import ALLOWED, check, difference, fed, outputs_of, runner
+from onnx_export.runtime import ALLOWED, ROOT, check, difference, fed, outputs_of, runner, tried_alongside
 
 pytestmark = pytest.mark.oracle
-ROOT = Path(__file__).parents[2]
 Array = np.ndarray[Any, Any]
 
 
@@ -74,13 +69,8 @@ APART = frozenset(
 @pytest.mark.parametrize("part", ["test_[c-l]*.py", "test_[m-s]*.py"])
 def test_what_the_tests_predict_with_also_goes_through_onnx(part: str, tmp_path: Path) -> None:
     """The models of all fast tests, without listing them again; see `alongside`."""
-    files = [str(path) for path in sorted((ROOT / "tests").glob(part)) if path.name not in APART]
-    report = tmp_path / "report.json"
-    env = {**os.environ, "GRAPHFLOW_ONNX_REPORT": str(report), "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "onnx_export.alongside", "-p", "no:cacheprovider"]
-    marks = "not oracle and not fuzz and not download"
-    subprocess.run([*command, "-m", marks, *files], env=env, cwd=ROOT, capture_output=True, check=False, timeout=1200)
-    found = json.loads(report.read_text())
+    files = [path.name for path in sorted((ROOT / "tests").glob(part)) if path.name not in APART]
+    found = tried_alongside(files, tmp_path)
     assert found["differed"] == []
     said = ("could not be traced", "it draws random numbers")
     assert all(any(reason in message for reason in said) for message in found["refused"]), found["refused"]
