@@ -92,7 +92,8 @@ def test_a_crash_names_the_file(tmp_path: Path, ending: str, monkeypatch: pytest
         '[{"kind": "group"}]',
         '[{"kind": "group", "links": {"layers": ["hard", 99]}, "attributes": {}}]',
         '[{"kind": "group", "links": {"layers": ["hard", 0], "conv2d": ["hard", 0], "vars": ["hard", 0], '
-        '"0": ["hard", 1]}, "attributes": {}}, {"kind": "dataset", "links": {}, "attributes": {}, "stored": {"shape": "x"}}]',
+        '"0": ["hard", 1]}, "attributes": {}}, '
+        '{"kind": "dataset", "links": {}, "attributes": {}, "stored": {"shape": "x"}}]',
     ],
 )
 def test_what_the_child_says_is_not_believed(tmp_path: Path, answer: str, monkeypatch: pytest.MonkeyPatch) -> None:
