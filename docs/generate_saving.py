@@ -141,6 +141,7 @@ attention without dropout where everything is masked, if a score is above 32; an
   kept: graphflow has none.
 - Seeds of recurrent layers and attention are left out of `.h5`, since tf.keras has none there.
 - Layers that lie in several models are marked with `shared_object_id`, so that they come back as one.
+- A model of a class of your own is written as the functional model that it is.
 - A model between tensors that are not inputs gets inputs of its own, as Keras makes them.
 - Not written: models with an input that wraps an array, SavedModel folders, weights in several files.
 

@@ -40,9 +40,9 @@ class Exporter:
 
     def class_name(self, one: Layer) -> tuple[str, str | None]:
         """The class a layer is written as, and the name it is registered by, if it is not the dialect's own."""
-        name = "Functional" if type(one) is Model else type(one).__name__
-        if isinstance(one, Model) and type(one).get_config in (Model.get_config, Sequential.get_config):
+        if isinstance(one, Model):
             return ("Sequential" if isinstance(one, Sequential) else "Functional"), None
+        name = type(one).__name__
         if name in ABSENT[self.dialect] or id(one) in self.differ:
             return name, OWN + name
         return name, registered(type(one))
@@ -84,7 +84,7 @@ class Exporter:
 
     def layer(self, one: Layer) -> Config:
         """A layer or a model, without its calls."""
-        if isinstance(one, Model) and self.class_name(one)[1] is None:
+        if isinstance(one, Model):
             return self.model(one)
         self._owners.append(one)
         try:
@@ -93,7 +93,16 @@ class Exporter:
             self._owners.pop()
 
     def model(self, model: Any) -> Config:
-        """A functional or Sequential model."""
+        """A functional or Sequential model; one of a class of the user's is written as the one that it is.
+
+        Raises:
+            UnsupportedError: an inner model between tensors that are not inputs.
+        """
+        if not isinstance(model, Sequential) and not all(_is_from_input(tensor) for tensor in model.inputs):
+            raise UnsupportedError(
+                f"model {model.name!r}: inner models whose inputs are tensors of other layers are not written; give it "
+                "inputs of its own with Input."
+            )
         config = self.sequential(model) if isinstance(model, Sequential) else self.functional(model)
         return self._marked(model, self.described(*self.class_name(model), config))
 

@@ -41,7 +41,8 @@ def keras3_config(model: Any, with_compile: bool = True) -> Config:
         >>> config["class_name"], [layer["class_name"] for layer in config["config"]["layers"]]
         ('Sequential', ['InputLayer', 'Dense'])
     """
-    described = _Keras3(standalone(model), KERAS3).model(standalone(model))
+    written = standalone(model)
+    described = _Keras3(written, KERAS3).model(written)
     compiled = plain_compile(model.compiled_with) if with_compile else None
     if compiled:
         described["compile_config"] = compiled

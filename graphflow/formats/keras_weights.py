@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from graphflow.errors import ModelFormatError
 from graphflow.formats.hdf5 import WeightsFile
 from graphflow.layers.layer import Layer
-from graphflow.models import Model
+from graphflow.models import Model, Sequential
 from graphflow.registry import snake_case
 from graphflow.variable import Variable
 
@@ -61,7 +61,10 @@ class WeightGroup(NamedTuple):
 
 
 def weight_groups(
-    model: Layer, container: Callable[[str], str] = lambda path: CONTAINERS[0], tf_keras: bool = False
+    model: Layer,
+    container: Callable[[str], str] = lambda path: CONTAINERS[0],
+    tf_keras: bool = False,
+    by_graph: bool = False,
 ) -> Iterator[WeightGroup]:
     """Every object of a model that can have variables, in Keras 3's order, with the place of its variables.
 
@@ -70,6 +73,7 @@ def weight_groups(
             layers lie in.
         tf_keras: the names are those of tf.keras, whose layers keep the names of their attributes, and where a layer
             that was met before does not count.
+        by_graph: models of the user's own classes are named as the functional models that they are.
 
     Example:
         >>> from graphflow import Sequential
@@ -79,7 +83,7 @@ def weight_groups(
         >>> [(group.path, len(group.variables)) for group in weight_groups(model) if group.variables]
         [('layers/lstm/cell/vars', 3), ('layers/dense/vars', 2)]
     """
-    return _walk(model, "", _Names(container, tf_keras), set())
+    return _walk(model, "", _Names(container, tf_keras, by_graph), set())
 
 
 class _Names(NamedTuple):
@@ -87,6 +91,12 @@ class _Names(NamedTuple):
 
     container: Callable[[str], str]
     tf_keras: bool
+    by_graph: bool
+
+    def of(self, layer: Layer) -> str:
+        if self.by_graph and isinstance(layer, Model):
+            return "sequential" if isinstance(layer, Sequential) else "functional"
+        return group_name(layer)
 
 
 def _walk(layer: Layer, path: str, names: _Names, seen: set[int]) -> Iterator[WeightGroup]:
@@ -111,7 +121,7 @@ def _walk_items(items: Any, path: str, names: _Names, seen: set[int]) -> Iterato
     for item in items.values() if isinstance(items, dict) else items:
         if isinstance(item, Layer):
             if not (names.tf_keras and id(item) in seen):
-                yield from _walk(item, _join(path, _counted(counts, group_name(item))), names, seen)
+                yield from _walk(item, _join(path, _counted(counts, names.of(item))), names, seen)
         elif isinstance(item, (list, tuple, dict)):
             yield from _walk_items(item, _join(path, _counted(counts, "container")), names, seen)
 

@@ -30,6 +30,8 @@ def layers_that_differ(model: Any, dialect: str) -> set[int]:
     Args:
         model: built.
         dialect: "keras2" or "keras3", whose rules the reader of the file will follow.
+
+    The layers have other rules while this runs, so nothing else may lower the model meanwhile.
     """
     every = list(all_layers(model))
     same = {id(inner) for one in every if _is_same(one) for inner in all_layers(one)}

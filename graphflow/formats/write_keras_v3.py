@@ -51,7 +51,7 @@ def write_model(
     saved = (date or datetime.now()).strftime("%Y-%m-%d@%H:%M:%S")
     metadata = json.dumps({"keras_version": KERAS_VERSION, "date_saved": saved})
     with whole_file(path, overwrite) as whole, scratch_file(whole) as weights:
-        write_keras3_weights(model, weights)
+        write_keras3_weights(model, weights, by_graph=True)
         with zipfile.ZipFile(whole, "w", zipfile.ZIP_STORED) as archive:
             archive.writestr(_member("metadata.json"), metadata)
             archive.writestr(_member("config.json"), config)

@@ -24,14 +24,19 @@ def open_to_write(path: Path) -> Any:
     return h5py.File(path, "w", alignment_threshold=256, alignment_interval=64)
 
 
-def write_keras3_weights(model: Any, path: Path) -> None:
+def write_keras3_weights(model: Any, path: Path, by_graph: bool = False) -> None:
     """Write the weights as Keras 3 does: `model.weights.h5`.
+
+    Args:
+        model: built.
+        path: of the file.
+        by_graph: models of the user's own classes are written as the functional models that they are.
 
     Raises:
         ArgumentError: a layer that has not been built.
     """
     with open_to_write(path) as file:
-        for group_path, layer, variables in weight_groups(model):
+        for group_path, layer, variables in weight_groups(model, by_graph=by_graph):
             _check_built(layer)
             group = file.require_group(group_path)
             group.attrs["name"] = layer.name

@@ -406,6 +406,36 @@ def test_keras_takes_lambdas_and_compile_arguments(ending: str, tmp_path: Path) 
     assert_same_outputs(theirs(four()), model.predict_on_batch(four()))
 
 
+class Tower(Model):
+    """A model of the user's that says its own configuration."""
+
+    def __init__(self, width: int, name: str | None = None) -> None:
+        x = Input((4,))
+        super().__init__(x, L.Dense(2)(L.Dense(width, activation="relu")(x)), name=name)
+        self.width = width
+
+    def get_config(self) -> dict[str, Any]:
+        return {"width": self.width, "name": self.name}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
+        return cls(**config)
+
+
+@pytest.mark.parametrize("ending", [".keras", ".h5"])
+@pytest.mark.parametrize("inside", [False, True])
+def test_models_of_own_classes_are_written_as_what_they_are(ending: str, inside: bool, tmp_path: Path) -> None:
+    tower = Tower(3, name="tower")
+    x = Input((4,))
+    model = Model(x, L.Dense(2)(tower(x))) if inside else tower
+    scatter_weights(model, np.random.default_rng(1))
+    model.save(tmp_path / f"m{ending}")
+    back = graphflow.load_model(tmp_path / f"m{ending}")
+    assert type(back.layers[1] if inside else back) is Model
+    assert_same_weights(back, model)
+    assert_same_outputs(back.predict_on_batch(four()), model.predict_on_batch(four()), exact=True)
+
+
 # -- what else is in a file
 
 
@@ -436,6 +466,17 @@ def test_a_model_between_inner_tensors_gets_inputs_of_its_own(ending: str, tmp_p
     back = graphflow.load_model(tmp_path / f"m{ending}")
     assert [one.name for one in back.layers] == ["hidden_input", "head"]
     assert_same_outputs(back.predict_on_batch(given), part.predict_on_batch(given), exact=True)
+
+
+def test_an_inner_model_between_inner_tensors_is_refused_by_name(tmp_path: Path) -> None:
+    hidden = L.Dense(3)(Input((4,)))
+    part = Model(hidden, L.Dense(2)(hidden), name="part")
+    x = Input((3,))
+    for ending in (".keras", ".h5"):
+        with pytest.raises(UnsupportedError, match="model 'part'"):
+            Model(x, part(x)).save(tmp_path / f"m{ending}")
+    assert not list(tmp_path.iterdir())
+    assert json.loads(part.to_json())["config"]["layers"][0]["name"].endswith("_input")
 
 
 @pytest.mark.parametrize("ending", [".keras", ".h5"])
