@@ -13,7 +13,7 @@ from graphflow import Input, Model, layers, models
 from graphflow.formats.keras_export import Exporter
 from graphflow.formats.keras_export_config import KERAS2, KERAS3, NEUTRAL, ONLY_AT, REFUSED, REFUSED_ACTIVATIONS
 from graphflow.formats.write_ops import KERAS3 as KERAS3_OPS
-from graphflow.formats.write_ops import TF_BINARY, TF_OTHER, TF_UNARY
+from graphflow.formats.write_tf_ops import TF_BINARY, TF_OTHER, TF_UNARY
 from graphflow.layers.layer import Layer, clear_session
 from graphflow.layers.nest import leaves
 from graphflow.registry import OWN

@@ -14,7 +14,8 @@ from typing import Any
 from graphflow.errors import UnsupportedError
 from graphflow.formats.keras_export import Config, Exporter, calls_of, has_tensors, place_of, standalone
 from graphflow.formats.keras_export_config import KERAS2
-from graphflow.formats.write_ops import constant, tensorflow_call
+from graphflow.formats.write_ops import constant
+from graphflow.formats.write_tf_ops import tensorflow_call
 from graphflow.layers.input import InputLayer
 from graphflow.layers.layer import Layer
 from graphflow.layers.multi_head_attention import MultiHeadAttention

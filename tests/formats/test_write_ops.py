@@ -14,7 +14,8 @@ import graphflow
 from graphflow import Input, Model, ops
 from graphflow.activations import hard_sigmoid
 from graphflow.errors import UnsupportedError
-from graphflow.formats.write_ops import KERAS3, TF_BINARY, TF_OTHER, TF_UNARY
+from graphflow.formats.write_ops import KERAS3
+from graphflow.formats.write_tf_ops import TF_BINARY, TF_OTHER, TF_UNARY
 from graphflow.ops.registry import OPS
 
 Op = Callable[[Any, Any], Any]
