@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from hashlib import sha256
 from itertools import zip_longest
+from types import CodeType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -99,10 +101,11 @@ class Facts:
     inputs: tuple[str, ...]
     weights: list[tuple[str, Array]]
 
-    def form(self) -> str:
-        """Everything but names and numbers."""
+    def forms(self) -> tuple[str, str]:
+        """Everything but names and numbers; and of that, what is left without the configuration."""
         shapes = [weight.shape for _, weight in self.weights]
-        return repr((self.kind, sorted((key, repr(value)) for key, value in self.config.items()), shapes))
+        config = sorted((key, repr(value)) for key, value in self.config.items())
+        return repr((self.kind, config, shapes)), repr((self.kind, shapes))
 
 
 def diff(first: Any, second: Any) -> Diff:
@@ -148,11 +151,14 @@ def _matched(a: Sequence[Facts], b: Sequence[Facts]) -> list[tuple[Facts, Facts 
     """Each layer of the first model and its counterpart."""
     by_path = {one.path: one for one in b}
     found: dict[int, Facts] = {id(one): by_path[one.path] for one in a if one.path in by_path}
-    taken = {id(one) for one in found.values()}
-    rest_a, rest_b = [one for one in a if id(one) not in found], [one for one in b if id(one) not in taken]
-    matcher = SequenceMatcher(None, [one.form() for one in rest_a], [one.form() for one in rest_b], autojunk=False)
-    for start, other, size in matcher.get_matching_blocks():
-        found.update((id(rest_a[start + i]), rest_b[other + i]) for i in range(size))
+    for form in (0, 1):
+        taken = {id(one) for one in found.values()}
+        rest_a, rest_b = [one for one in a if id(one) not in found], [one for one in b if id(one) not in taken]
+        matcher = SequenceMatcher(
+            None, [one.forms()[form] for one in rest_a], [one.forms()[form] for one in rest_b], autojunk=False
+        )
+        for start, other, size in matcher.get_matching_blocks():
+            found.update((id(rest_a[start + i]), rest_b[other + i]) for i in range(size))
     return [(one, found.get(id(one))) for one in a]
 
 
@@ -222,9 +228,9 @@ def _kind(one: Layer) -> str:
 
 def _config(one: Layer) -> dict[str, Any]:
     if isinstance(one, OpCall):
-        return {**one.attrs, "held": one.held}
+        return {key: _attr(value) for key, value in {**one.attrs, "held": one.held}.items()}
     config = one.get_config()
-    return {key: value for key, value in config.items() if key not in SKIPPED}
+    return {key: _attr(value) for key, value in config.items() if key not in SKIPPED}
 
 
 def _of_graph(model: Any) -> Iterator[Facts]:
@@ -253,6 +259,22 @@ def _of_graph(model: Any) -> Iterator[Facts]:
 
 
 def _attr(value: Any) -> Any:
+    """A part of a configuration as what can be compared: functions by what they do, bodies by their ops."""
     if isinstance(value, Body):
         return [(node.op.name, {key: _attr(one) for key, one in node.attrs.items()}) for node in value.order]
-    return getattr(value, "__qualname__", value) if callable(value) else value
+    if isinstance(value, dict):
+        return {key: _attr(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(_attr, value)) if type(value) in (list, tuple) else value
+    code = getattr(value, "__code__", None)
+    if code is not None:
+        held = [cell.cell_contents for cell in value.__closure__ or ()]
+        text = repr((_code(code), value.__defaults__, value.__kwdefaults__, held))
+        return f"{value.__qualname__} {sha256(text.encode()).hexdigest()[:8]}"
+    return value
+
+
+def _code(code: CodeType) -> Any:
+    """What a function does, without where it stands."""
+    consts = [_code(one) if isinstance(one, CodeType) else one for one in code.co_consts]
+    return code.co_code, code.co_names, consts

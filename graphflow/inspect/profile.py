@@ -122,7 +122,8 @@ def _cells(one: Timed) -> tuple[str, ...]:
 
 def _rates(rows: Sequence[Timed], seconds: float) -> tuple[str, str, str]:
     flops, moved = sum(one.flops or 0 for one in rows), sum(one.bytes for one in rows)
-    return scaled(flops), f"{flops / seconds / 1e9:.1f}" if seconds else "?", f"{moved / seconds / 1e9:.1f}"
+    speeds = [f"{one / seconds / 1e9:.1f}" if seconds else "-" for one in (flops, moved)]
+    return scaled(flops), speeds[0], speeds[1]
 
 
 def _micro(seconds: float) -> str:

@@ -169,3 +169,13 @@ def test_shapes_of_weights_and_ops_of_graphs_are_compared() -> None:
     second.program.w.assign(second.program.w.value * 2)
     (row,) = diff(first, second).rows
     assert (row.kind, row.layer, row.changed) == ("weight", "MatMul_0", 24)
+
+
+def test_functions_are_compared_by_what_they_do() -> None:
+    def build(factor: float) -> Model:
+        x = Input((4,), name="x")
+        return Model(x, L.Lambda(lambda v: v * factor, name=f"times{factor}")(x))
+
+    assert not diff(build(2), build(2))
+    kinds = [(one.kind, one.what) for one in diff(build(2), build(3)).rows]
+    assert kinds == [("renamed", ""), ("config", "function")]
