@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from graphflow.ops import elementwise as _elementwise
 from graphflow.ops import indexing as _indexing
+from graphflow.ops import interpolate as _interpolate
 from graphflow.ops import narrow as _narrow
 from graphflow.ops import quantization as _quantization
 from graphflow.ops import scalar as _scalar
@@ -124,7 +125,7 @@ swish = silu
 gather = take = embedding
 
 _register()
-del _elementwise, _indexing, _narrow, _quantization, _register, _scalar, _windows
+del _elementwise, _indexing, _interpolate, _narrow, _quantization, _register, _scalar, _windows
 
 __all__ = [
     "OPS",

@@ -74,4 +74,18 @@ def quantised() -> list[OpCase]:
     ]
 
 
-CASES: list[OpCase] = [*scalars(), *places(), *pools(), *quantised()]
+def resized() -> list[OpCase]:
+    rows = ((2, 7, 1.75, 0.0, 1.0), (1, 3, 0.5, 0.1, 0.8))
+    plain = {"rows": rows, "mode": "linear", "places": "half_pixel", "rounding": "floor", "cubic": -0.75}
+    plain |= {"exclude": False, "antialias": False, "beyond": 0.5}
+    given = (x(2, 6, 4),)
+    return [
+        OpCase("interpolate", given, plain),
+        OpCase("interpolate", given, {**plain, "mode": "nearest", "places": "asymmetric"}),
+        OpCase("interpolate", given, {**plain, "mode": "cubic", "exclude": True}),
+        OpCase("interpolate", given, {**plain, "antialias": True}),
+        OpCase("interpolate", given, {**plain, "places": "tf_crop_and_resize"}),
+    ]
+
+
+CASES: list[OpCase] = [*scalars(), *places(), *pools(), *quantised(), *resized()]

@@ -12,6 +12,7 @@ from graphflow.formats.onnx_read.operators import (  # noqa: F401
     random,
     recurrent,
     reduction,
+    resize,
     sequence,
     structure,
 )
