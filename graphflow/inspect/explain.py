@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from graphflow.inspect.data import Report
 from graphflow.inspect.subject import Subject, layer_name
 from graphflow.inspect.table import table
-from graphflow.ir.record import Journal
 from graphflow.kernels.table import rows_of
 from graphflow.passes import PIPELINE
 from graphflow.runtime.plan import Plan, PlannedNode
@@ -72,7 +72,8 @@ class Explanation(Report):
         isa: the instruction set in use, "" for references only; threads: that share a run; precision: of sums.
         nodes_before, nodes_after: of the graph as described and as tuned; planned: of those, the ones left to run.
         passes: every pass in order, with the number of its changes.
-        changes: what they did. choices: what computes each node, in the order of the run.
+        changes: what they did, to the graph and then to the bodies of its scans.
+        choices: what computes each node, in the order of the run.
     """
 
     model: str
@@ -157,8 +158,9 @@ def explain(model: Any, input_shapes: Any = None) -> Explanation:
     subject = Subject(model, input_shapes)
     session = subject.session
     plan = session.plan(subject.shapes)
-    found = session.journal
-    counts = _counts(found)
+    journals = [session.journal, *(one.body.journal for one in plan.nodes if one.body is not None)]
+    records = [record for journal in journals for record in journal.records]
+    counts = Counter(one.rule for one in records)
     return Explanation(
         subject.name,
         subject.named_shapes,
@@ -168,17 +170,10 @@ def explain(model: Any, input_shapes: Any = None) -> Explanation:
         len(subject.graph),
         len(session.graph),
         len(plan.nodes),
-        tuple((one.__name__, counts.get(one.__name__, 0)) for one in dict.fromkeys(PIPELINE)),
-        tuple(Change(one.rule, "/".join(one.origin), one.what) for one in found.records),
+        tuple((one.__name__, counts[one.__name__]) for one in dict.fromkeys(PIPELINE)),
+        tuple(Change(one.rule, "/".join(one.origin), one.what) for one in records),
         choices_of(session, plan),
     )
-
-
-def _counts(journal: Journal) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for one in journal.records:
-        found[one.rule] = found.get(one.rule, 0) + 1
-    return found
 
 
 def choices_of(session: Session, plan: Plan) -> tuple[Choice, ...]:

@@ -14,6 +14,7 @@ import numpy as np
 
 from graphflow.ir.data import from_data, to_data
 from graphflow.ir.graph import Graph, Node
+from graphflow.ir.record import Journal
 from graphflow.ir.stage import leaf_stage
 from graphflow.kernels.isa import Isa
 from graphflow.passes import tune
@@ -27,8 +28,9 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, Any]
 
 
-def _specialised(node: Node) -> tuple[Graph, list[int]]:
-    """A tuned copy of the body that refers to variables and constants itself, and which operands it still takes."""
+def _specialised(node: Node) -> tuple[Graph, list[int], Journal]:
+    """A tuned copy of the body that refers to variables and constants itself, which operands it still takes, and what
+    the passes did."""
     graph = from_data(to_data(node.attrs["body"].graph))
     first = node.attrs["sequences"] + node.attrs["states"]
     entering = []
@@ -40,8 +42,7 @@ def _specialised(node: Node) -> tuple[Graph, list[int]]:
         else:
             entering.append(index)
     graph.inputs = [graph.inputs[index] for index in entering]
-    tune(graph)
-    return graph, entering
+    return graph, entering, tune(graph)
 
 
 class BodyPlan:
@@ -50,6 +51,9 @@ class BodyPlan:
     Args:
         node: the scan.
         specs: of its operands, all static.
+
+    Attributes:
+        journal: what the passes did to the body.
     """
 
     def __init__(
@@ -65,7 +69,7 @@ class BodyPlan:
 
         if node not in bindings.bodies:
             bindings.bodies[node] = _specialised(node)
-        graph, self.entering = bindings.bodies[node]
+        graph, self.entering, self.journal = bindings.bodies[node]
         attrs = node.attrs
         self.sequences, self.states = attrs["sequences"], attrs["states"]
         self.reverse, self.collect = attrs["reverse"], attrs["collect"]

@@ -49,6 +49,7 @@ def test_a_scan_tells_how_its_step_is_computed() -> None:
     assert "plan of its body" in scan.why
     assert {one.op for one in scan.body} >= {"dense"}
     assert all(one.kernel for one in scan.body if one.op == "dense")
+    assert ("fuse_epilogue", "walk/cell") in [(one.rule, one.layer) for one in explain(walked()).changes]
 
 
 def test_passes_that_are_off_do_nothing() -> None:
