@@ -60,7 +60,7 @@ class GraphNode:
 
     Attributes:
         id: unique in the graph: the path of layers with "/" between, and "#1" for a second call.
-        name: of the layer, op or input.
+        name: of the layer, op or input; of an op that is all that its layer does, the layer's.
         kind: the layer's class, or the op; "InputLayer" or "input" for inputs.
         path: what it is in, outermost first, as ids.
         origin: the path of layers it comes from, itself included.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -116,6 +117,7 @@ class _Walk:
         for variable, value in self.graph.updates:
             self.data.updates.append((variable, *self._place(value)))
         sources_before_their_use(self.data)
+        _name_by_layers(self.data)
 
     def _place(self, value: Value) -> tuple[str, int]:
         """Where a value comes from; what no node makes gets a node of its own when it is first asked for."""
@@ -185,6 +187,14 @@ def _variables(value: Value) -> list[Variable]:
         waiting += [source for source in before if source not in seen]
         seen.update(before)
     return list(found)
+
+
+def _name_by_layers(data: GraphData) -> None:
+    """Let an op that is all that its layer does have the layer's name."""
+    counts = Counter(name for node in data.nodes for name in node.path)
+    for node in data.nodes:
+        if node.path and counts[node.path[-1]] == 1:
+            node.name = node.origin[-1]
 
 
 def sources_before_their_use(data: GraphData) -> None:
