@@ -211,9 +211,8 @@ class Job:
 
     def _new_settings(self, opened: Opened) -> Settings:
         row_bytes, arena = opened.model.bytes_per_row()
-        row_bytes = max(row_bytes, opened.source.sample_bytes())
         batch, shard = sizes(row_bytes, arena, self.batch_size, self.shard_rows)
-        block = block_rows(batch, shard, row_bytes)
+        block = block_rows(batch, shard, max(row_bytes, opened.source.sample_bytes()))
         if opened.sink.folder is None and opened.source.rows is None:
             shard = block = batch
         return Settings(

@@ -109,7 +109,7 @@ def numbers(values: Array, name: str) -> Array:
             raise DataError(f"column {name!r} holds {values.dtype}, which are not numbers")
         return values
     listed = values.tolist()
-    if all(type(one) is str for one in listed):
+    if set(map(type, listed)) == {str}:
         return _parsed(listed, name)
     for one in listed:
         if one is None or type(one) in (str, dict):
@@ -125,11 +125,11 @@ def numbers(values: Array, name: str) -> Array:
 
 def _parsed(listed: list[str], name: str) -> Array:
     try:
-        if not any("_" in one for one in listed):
+        if "_" not in "".join(listed):
             try:
-                return np.array(list(map(int, listed)), np.int64)
+                return np.fromiter(map(int, listed), np.int64, len(listed))
             except (ValueError, OverflowError):
-                return np.array(list(map(float, listed)))
+                return np.fromiter(map(float, listed), np.float64, len(listed))
     except ValueError:
         pass
     for one in listed:

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from graphflow.batch import Job, durable
 
 MODEL = vector_model()
+FOLDER = Path("/dev/shm") if Path("/dev/shm").is_dir() else Path(tempfile.gettempdir())
 SPOILED = ("1,2,3\n", "r,x,2,3,4\n", 'r,"1"1,2,3,4\n', "r,,,,\n")
 
 
@@ -75,8 +76,8 @@ def source_of(case: dict[str, Any], x: Any, folder: Path) -> tuple[Any, list[int
 COLUMNS = list(enumerate("abcd"))
 
 
-def check(case: dict[str, Any]) -> None:
-    with tempfile.TemporaryDirectory() as name:
+def check(case: dict[str, Any], parent: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=parent) as name:
         folder = Path(name)
         x = vectors(case["rows"], seed=case["rows"])
         if case["kind"] == "jsonl" and not case["rows"]:
@@ -110,11 +111,11 @@ def check(case: dict[str, Any]) -> None:
 @given(cases())
 @settings(max_examples=15)
 def test_random_jobs(case: dict[str, Any]) -> None:
-    check(case)
+    check(case, FOLDER)
 
 
 @pytest.mark.fuzz
 @given(cases())
 @settings(max_examples=500)
 def test_many_random_jobs(case: dict[str, Any]) -> None:
-    check(case)
+    check(case, FOLDER)

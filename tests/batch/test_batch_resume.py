@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import _thread
 import errno
 import json
 import os
 import random
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -54,14 +54,6 @@ JOBS: dict[str, MakeJob] = {
     "npy to zarr": lambda folder: Job(MODEL, X, folder / "o.zarr", **SMALL),
 }
 NEEDS = {"npy to parquet": "pyarrow", "npy to zarr": "zarr"}
-
-
-@pytest.fixture
-def tmp_path() -> Iterator[Path]:
-    """A folder in memory where there is one: a kill does not care, and waiting for a disk takes most of the time."""
-    memory = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
-        yield Path(folder)
 
 
 @pytest.fixture
@@ -339,9 +331,9 @@ def test_an_interrupt_stops_cleanly(tmp_path: Path) -> None:
     def map_rows(columns: Any) -> Any:
         nonlocal calls
         calls += 1
-        if calls == 4:
-            import _thread
-
+        if calls == 3:
+            while b'"kind": "shard"' not in (tmp_path / "o.npy.parts" / "journal.jsonl").read_bytes():
+                time.sleep(0.01)
             _thread.interrupt_main()
             time.sleep(0.3)
         return columns["data"]

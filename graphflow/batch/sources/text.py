@@ -20,6 +20,8 @@ from graphflow.batch.sources.base import Source
 from graphflow.batch.sources.lines import LineError, Lines, check_encoding
 from graphflow.errors import DataError
 
+TEXT_BYTES = 64
+"""Bytes that a short text takes in Python, by which blocks are sized."""
 Record = tuple[int, list[Any] | None, str, str]
 """Number of its line, values or None, the reason why not, the beginning of its text."""
 
@@ -102,12 +104,16 @@ class TextSource(Source):
         chosen: list[int],
         lines: Lines,
     ) -> Block:
-        columns = {name: objects([row[index] for row in rows]) for name, index in zip(names, chosen, strict=True)}
+        turned = list(zip(*rows, strict=True)) if rows else [()] * len(self.columns)
+        columns = {name: objects(turned[index]) for name, index in zip(names, chosen, strict=True)}
         return Block(begin, end - begin, columns, bad, lines.cursor(), places)
 
     def place(self, row: int) -> str:
         name = "standard input" if self._files is None else ", ".join(map(str, self._files))
         return f"{name}, row {row}"
+
+    def sample_bytes(self) -> int:
+        return TEXT_BYTES * len(self.columns)
 
     def close(self) -> None:
         self._lines.close()
