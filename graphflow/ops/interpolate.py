@@ -105,7 +105,8 @@ def _reference(attrs: Attrs, x: Array) -> Array:
             y = y.take(index[:, 0], axis)
         else:
             form = (-1,) + (1,) * (y.ndim - axis - 1)
-            y = sum(y.take(index[:, tap], axis) * weight[:, tap].reshape(form) for tap in range(index.shape[1]))
+            parts = [y.take(index[:, tap], axis) * weight[:, tap].reshape(form) for tap in range(index.shape[1])]
+            y = np.sum(parts, axis=0)
         if attrs["places"] == "tf_crop_and_resize":
             at = places(shape[axis], row[1], row[2], attrs["places"], *row[3:])
             outside.append((axis, (at < 0) | (at > shape[axis] - 1)))

@@ -83,6 +83,18 @@ def _kept(y: Any, begin: tuple[int, ...], end: tuple[int, ...]) -> Any:
     return padded(y, tuple(grown))
 
 
+def _spread(kernel: Any, dilation: tuple[int, ...]) -> Any:
+    """A kernel with its zeros between the taps written out."""
+    for axis, step in enumerate(dilation):
+        shape = static_shape(kernel)
+        between = [(0, 0)] * (len(shape) + 1)
+        between[axis + 1] = (0, step - 1)
+        whole = ops.pad(ops.expand_dims(kernel, axis + 1), between)
+        flat = ops.reshape(whole, (*shape[:axis], shape[axis] * step, *shape[axis + 1 :]))
+        kernel = ops.getitem(flat, (*(slice(None),) * axis, slice(0, span(shape[axis], step))))
+    return kernel
+
+
 @operator("ConvTranspose")
 def conv_transpose(
     node: Call,
@@ -115,9 +127,11 @@ def conv_transpose(
         half = tuple(one // 2 if one > 0 else 0 for one in total)
         rest = tuple(one - h for one, h in zip(total, half, strict=True))
         begin, end = (rest, half) if auto_pad == "SAME_LOWER" else (half, rest)
-    attrs = {"strides": strides, "padding": "valid", "output_padding": extra, "dilation": dilation}
     last = channels_last(x)
     kernel = ops.transpose(w, (*range(2, rank + 2), 1, 0))
+    if max(strides) > 1 and max(dilation) > 1:
+        kernel, dilation = _spread(kernel, dilation), (1,) * rank
+    attrs = {"strides": strides, "padding": "valid", "output_padding": extra, "dilation": dilation}
     if group == 1:
         y = apply(CONV_TRANSPOSE, (last, kernel, b, None), attrs)
         return channels_first(_kept(y, begin, end))
