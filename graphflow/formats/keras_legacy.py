@@ -92,6 +92,10 @@ def _defaults(class_name: str, config: Config, reading: Reading) -> Config:
     if "recurrent_activation" not in config and (class_name in _CONV_GATED or (old and class_name in _GATED)):
         config["recurrent_activation"] = "hard_sigmoid"
         reading.quirk("hard_sigmoid default")
+    cell = config.get("cell")
+    stacked = isinstance(cell, dict) and cell.get("class_name") == "StackedRNNCells"
+    if class_name == "RNN" and stacked and config.get("return_state") and reading.numbers < (2, 2, 5) and old:
+        reading.refuse("an RNN of stacked cells that returns its states, which this version lists from the last cell.")
     if class_name in _RESETTING and "reset_after" not in config:
         config["reset_after"] = False
         reading.quirk("reset_after")
