@@ -7,6 +7,7 @@ from graphflow.formats.onnx_write import (
     control,
     elementwise,
     indexing,
+    interpolation,
     movement,
     normalization,
     products,
@@ -29,6 +30,7 @@ CONVERTERS: dict[str, Converter] = {
     **recurrent.CONVERTERS,
     **control.CONVERTERS,
     **indexing.CONVERTERS,
+    **interpolation.CONVERTERS,
     **scalar.CONVERTERS,
     **quantization.CONVERTERS,
 }
