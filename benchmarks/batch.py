@@ -150,7 +150,7 @@ def reshaped(shapes: dict[str, list[int]]) -> Callable[[dict[str, Array]], dict[
 
 
 def compare(model: str, kind: str, source: str, folder: str, batch: int, rounds: int, threads: int) -> dict[str, Any]:
-    """Rounds of the bare session on arrays in memory, and of a job over files with the same rows."""
+    """Rounds of the bare session on arrays in memory, and of a job over files with the same rows, into a .npy file."""
     import graphflow
     from graphflow.batch import Job
 
@@ -167,8 +167,7 @@ def compare(model: str, kind: str, source: str, folder: str, batch: int, rounds:
         options = {"source": f"{source}.parquet"}
         if any(len(shape) > 1 for shape in shapes.values()):
             options["map"] = reshaped(shapes)
-    suffix = "parquet" if kind == "parquet" else "npy"
-    job = Job(loaded, sink=f"{folder}/out-{kind}.{suffix}", batch_size=batch, **options)
+    job = Job(loaded, sink=f"{folder}/out-{kind}.npy", batch_size=batch, **options)
     inputs = [arrays[name] for name in names]
     times: dict[str, list[float]] = {"bare": [], "job": []}
     report: Any = None
