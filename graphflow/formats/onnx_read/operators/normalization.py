@@ -163,7 +163,11 @@ def lrn(node: Call, x: Any, *, alpha: float = 0.0001, beta: float = 0.75, bias: 
         total = ops.add(total, ops.getitem(whole, (Ellipsis, slice(first, first + channels))))
     dtype = dtype_of(x)
     base = ops.add(ops.multiply(total, np.asarray(alpha / size, dtype)), np.asarray(bias, dtype))
-    return channels_first(ops.divide(last, ops.power(base, np.asarray(beta, dtype))))
+    root = ops.sqrt(base) if beta in (0.5, 0.75) else base
+    if beta == 0.75:
+        return channels_first(ops.divide(last, ops.multiply(root, ops.sqrt(root))))
+    power = root if beta in (0.5, 1.0) else ops.power(base, np.asarray(beta, dtype))
+    return channels_first(ops.divide(last, power))
 
 
 @operator("LpNormalization")

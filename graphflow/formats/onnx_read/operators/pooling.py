@@ -43,16 +43,20 @@ class _Window:
             x, kind, self.size, self.strides, self.dilation, self.padding, ceil=self.ceil, **options
         )
 
-    def has_kernel(self, x: Any) -> bool:
-        """Whether windows lie as those of channels-last pooling, once padding is written out."""
+    def written_out(self, x: Any) -> bool:
+        """Make rounding up part of the padding; whether windows are then those of channels-last pooling."""
         if dtype_of(x) != "float32" or not 1 <= self.rank <= 3 or max(self.dilation) > 1:
             return False
-        if not self.ceil:
-            return True
-        if None in self.spatial:
+        if self.ceil and None in self.spatial:
             return False
-        rows: list[Any] = list(zip(self.spatial, self.size, self.strides, self.padding, strict=True))
-        return all(window_count(n, k, s, a, b, True) == window_count(n, k, s, a, b, False) for n, k, s, (a, b) in rows)
+        if self.ceil:
+            rows: list[Any] = list(zip(self.spatial, self.size, self.strides, self.padding, strict=True))
+            counts = [window_count(n, k, s, a, b, True) for n, k, s, (a, b) in rows]
+            self.padding = tuple(
+                (a, max((count - 1) * s + k - n - a, b)) for count, (n, k, s, (a, b)) in zip(counts, rows, strict=True)
+            )
+            self.ceil = False
+        return True
 
     @property
     def padding_name(self) -> str | None:
@@ -82,7 +86,7 @@ def max_pool(
         places = max_pool_places(
             x, window.size, window.strides, window.dilation, window.padding, window.ceil, bool(storage_order)
         )
-    if not window.has_kernel(x):
+    if not window.written_out(x):
         return window.general(x, "max"), places
     last, name = channels_last(x), window.padding_name
     if name is None:
@@ -105,13 +109,20 @@ def average_pool(
 ) -> Any:
     window = _Window(x, kernel_shape, strides, dilations, auto_pad, pads, ceil_mode)
     name = window.padding_name
-    plain = name == "valid" or (name == "same" and not count_include_pad)
-    if not window.has_kernel(x) or not (plain or count_include_pad):
+    if not window.ceil and (name == "valid" or (name == "same" and not count_include_pad)) and window.written_out(x):
+        return channels_first(ops.average_pool(channels_last(x), window.size, window.strides, name or "valid"))
+    given = window.padding
+    if None in window.spatial or not window.written_out(x):
         return window.general(x, "average", include=bool(count_include_pad))
-    last = channels_last(x)
-    if not plain:
-        last, name = padded(last, window.padding), "valid"
-    return channels_first(ops.average_pool(last, window.size, window.strides, name or "valid"))
+    counted = np.ones((1, *window.spatial, 1), np.float32)
+    if count_include_pad:
+        counted = np.pad(counted, ((0, 0), *given, (0, 0)), constant_values=1)
+        edges = [(0, whole - one) for (_, one), (_, whole) in zip(given, window.padding, strict=True)]
+    else:
+        edges = list(window.padding)
+    share = ops.average_pool(np.pad(counted, ((0, 0), *edges, (0, 0))), window.size, window.strides)
+    last = ops.average_pool(padded(channels_last(x), window.padding), window.size, window.strides)
+    return channels_first(ops.divide(last, share) if (share != 1).any() else last)
 
 
 @operator("LpPool")
