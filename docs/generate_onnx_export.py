@@ -89,7 +89,8 @@ An op that draws random numbers is refused because the numbers of ONNX' own gene
 ## Where runtimes differ
 
 The tests run every layer in ONNX Runtime 1.31, in the configurations of [parity.md](parity.md), and compare to 1e-5 of
-the largest output. Known differences that a file can not settle:
+the largest output; what they write is also read back by graphflow, to the same numbers. Known
+differences that a file can not settle:
 
 - An embedding's index below zero counts from the end of the table in ONNX; graphflow refuses it.
 - Maximum and minimum carry NaN on in graphflow; ONNX leaves it open.

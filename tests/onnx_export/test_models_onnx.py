@@ -66,6 +66,13 @@ APART = frozenset(
 """Tests of no models or of large ones, and those that feed NaN or watch how an input is read."""
 
 
+def test_weights_beside_the_file_are_found_by_the_runtime(tmp_path: Path) -> None:
+    model, pictures = graphflow.load_model(digits.MODEL), np.load(digits.IMAGES).astype("float32")
+    graphflow.export(model, tmp_path / "digits.onnx", external_data=True)
+    found = runner(str(tmp_path / "digits.onnx")).run(None, {"image": pictures})
+    assert difference(found, [model.predict(pictures)]) <= ALLOWED
+
+
 @pytest.mark.parametrize("part", ["test_[c-l]*.py", "test_[m-s]*.py"])
 def test_what_the_tests_predict_with_also_goes_through_onnx(part: str, tmp_path: Path) -> None:
     """The models of all fast tests, without listing them again; see `alongside`."""
