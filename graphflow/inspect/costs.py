@@ -21,6 +21,7 @@ import numpy as np
 
 from graphflow.ir.graph import Node, Value
 from graphflow.ops.einsum import _sizes
+from graphflow.ops.interpolate import taps
 from graphflow.spec import TensorSpec, element_count
 
 Specs = Mapping[Value, TensorSpec]
@@ -142,6 +143,7 @@ COSTS: dict[str, Cost] = {
     "cumprod": Cost(others="x"),
     "softmax": Cost(others="5 * x"),
     "resize": Cost(others="3 * between"),
+    "interpolate": Cost(others="mixed"),
     "random_uniform": Cost(reads="0"),
     "random_normal": Cost(reads="0"),
     "lstm": Cost(
@@ -233,6 +235,16 @@ def _between(one: _Look) -> int:
     return total if one.attrs["mode"] == "bilinear" else 0
 
 
+def _mixed(one: _Look) -> int:
+    """Products and sums of the elements around each place, axis after axis."""
+    shape, total = list(one.shape(0)), 0
+    for row in one.attrs["rows"] if one.attrs["mode"] != "nearest" else ():
+        number = taps(one.attrs, shape[row[0]], row)[0].shape[1]
+        shape[row[0]] = row[1]
+        total += math.prod(shape) * (2 * number - 1)
+    return total
+
+
 def _combined(one: _Look) -> int:
     return 0 if one.attrs.get("reduction", "none") == "none" else _count(one.inputs[2])
 
@@ -252,6 +264,7 @@ QUANTITIES: dict[str, tuple[str, Callable[[_Look], int]]] = {
     "channels": ("sizes of the last axis", lambda one: int(one.shape(0)[-1])),
     "rows": ("sets of elements with statistics of their own", _rows),
     "between": ("elements interpolated, over all axes", _between),
+    "mixed": ("products and sums of elements around a place, over all axes", _mixed),
     "steps": ("steps of a sequence, for a recurrent op times the batch", _steps),
     "units": ("units of a recurrent op", lambda one: int(one.shape(2)[0])),
     "features": ("features of a step", lambda one: int(one.shape(0)[2])),

@@ -14,6 +14,7 @@ from graphflow.errors import ArgumentError, ShapeError
 from graphflow.inspect import flops
 from graphflow.inspect.costs import COSTS, QUANTITIES, UNCOUNTED, names_in
 from graphflow.ops import OPS
+from graphflow.ops.interpolate import interpolate
 
 
 @pytest.mark.parametrize(
@@ -77,6 +78,14 @@ def test_matrix_products_by_hand():
     c = Input((3, 5))
     row = only(Model([a, c], ops.einsum("bik,bjk->bij", a, c)), "einsum")
     assert row.macs == 3 * 3 * 5 and row.flops == 2 * row.macs
+
+
+def test_interpolation_by_hand():
+    x = Input((5, 7, 2))
+    rows = ((1, 8, 1.6, 0.0, 1.0), (2, 14, 2.0, 0.0, 1.0))
+    assert only(Model(x, interpolate(x, rows)), "interpolate").flops == 3 * 8 * 7 * 2 + 3 * 8 * 14 * 2
+    assert only(Model(x, interpolate(x, rows, mode="cubic")), "interpolate").flops == 7 * (8 * 7 * 2 + 8 * 14 * 2)
+    assert only(Model(x, interpolate(x, rows, mode="nearest")), "interpolate").flops == 0
 
 
 def test_an_op_of_integers_does_no_floating_point_operation():
