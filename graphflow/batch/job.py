@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from graphflow.batch.journal import Entry, Journal, lock_only
 from graphflow.batch.mapping import Mapper, choose
 from graphflow.batch.model import JobModel, sizes
 from graphflow.batch.post import Post
-from graphflow.batch.progress import Progress, Report
+from graphflow.batch.progress import Progress, Report, peak_memory
 from graphflow.batch.shards import ON_ERROR, Settings, ShardRunner, block_rows, rejects_path
 from graphflow.batch.sinks import Sink, open_sink
 from graphflow.batch.sinks.base import FileSink
@@ -361,7 +360,7 @@ class Job:
         report.resumed_rows = before
         report.seconds = time.perf_counter() - start
         report.stage_seconds, report.limiting = times.seconds, times.limiting if any(times.seconds.values()) else ""
-        report.peak_memory = _peak_memory()
+        report.peak_memory = peak_memory()
         progress.say("report", **report.as_data())
         return report
 
@@ -527,13 +526,3 @@ def _clear(folder: Path, whole: bool) -> None:
             durable.remove(path)
     durable.remove(folder / "journal.jsonl")
     folder.rmdir()
-
-
-def _peak_memory() -> int:
-    """The most bytes that this process has held."""
-    try:
-        import resource
-    except ImportError:
-        return 0
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
