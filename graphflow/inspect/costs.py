@@ -126,6 +126,7 @@ COSTS: dict[str, Cost] = {
     "max_pool_places": Cost(others="y * (window - 1)"),
     "pool_channels_first": Cost(others="y * window"),
     "unpool": MOVED,
+    "fold_blocks": Cost(others="x"),
     "quantize": Cost(others="5 * y"),
     "dequantize": Cost(others="2 * y"),
     "average_pool": Cost(others="y * window"),
@@ -164,6 +165,8 @@ COSTS: dict[str, Cost] = {
 
 UNCOUNTED: dict[str, str] = {
     "opaque": "a Python function",
+    "dft": "its steps depend on the factors of its length",
+    "grid_sample": "what it weighs depends on the data",
     "determinant": "its steps depend on the data",
     "top_k": "its comparisons depend on the data",
 }
