@@ -132,6 +132,11 @@ True
 
 ```
 
+In `.keras` files weights are found by class and order, and Keras 3 orders layers differently where masks pass between
+them. A model in which that could exchange the weights of two layers of one class and shape, such as two embeddings
+with `mask_zero` side by side, is written as `graphflow>Model`: Keras refuses it, graphflow opens it; `.h5` and tf.keras
+know no such thing.
+
 Not counted as different: Dot with `normalize` and UnitNormalization, which differ on vectors shorter than 1e-6;
 attention without dropout where everything is masked, if a score is above 32; and what happens in training only.
 

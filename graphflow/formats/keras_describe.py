@@ -15,7 +15,7 @@ from graphflow.formats.keras_ops import MODULES, TF_RAW_MODULE, reader
 from graphflow.formats.keras_values import argument
 from graphflow.formats.limits import shown
 from graphflow.layers.registry import LAYERS
-from graphflow.registry import custom_objects
+from graphflow.registry import OWN, custom_objects
 
 MODELS = ("Functional", "Sequential", "Model")
 _TF_OPS = ("TFOpLambda", "SlicingOpLambda")
@@ -111,6 +111,9 @@ def _nest(places: Any, reading: Reading) -> Any:
 
 
 def _plain_layer(item: dict[str, Any], reading: Reading) -> dict[str, Any]:
+    own = str(item.get("class_name"))
+    if own.startswith(OWN):
+        item = {**item, "class_name": own.removeprefix(OWN), "registered_name": own}
     if not reading.is_modern:
         item = as_modern(item, reading)
     config, class_name, module = item["config"], str(item.get("class_name")), str(item.get("module") or "")

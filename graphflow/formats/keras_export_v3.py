@@ -8,6 +8,7 @@ from graphflow.errors import UnsupportedError
 from graphflow.formats.keras_export import Config, Exporter, calls_of, has_tensors, place_of, standalone
 from graphflow.formats.keras_export_config import KERAS3
 from graphflow.formats.write_ops import constant, keras3_operation
+from graphflow.formats.write_order import order_is_unsure
 from graphflow.layers.input import InputLayer
 from graphflow.layers.layer import Layer
 from graphflow.layers.nest import transform
@@ -15,6 +16,7 @@ from graphflow.layers.node import Node
 from graphflow.layers.op_call import OpCall
 from graphflow.layers.tensor import KerasTensor
 from graphflow.models import Model, Sequential
+from graphflow.registry import OWN
 
 COMPILE_ARGUMENTS = (
     *("optimizer", "loss", "loss_weights", "metrics", "weighted_metrics"),
@@ -53,8 +55,9 @@ class _Keras3(Exporter):
     def model(self, model: Any) -> Config:
         described = super().model(model)
         if not isinstance(model, Sequential):
-            described["module"] = "keras.src.models.functional"
-            described["registered_name"] = "Functional"
+            known = {"module": "keras.src.models.functional", "registered_name": "Functional"}
+            unknown = {"module": None, "class_name": "Model", "registered_name": f"{OWN}Model"}
+            described |= unknown if order_is_unsure(model) else known
         elif model._tensors:
             described["module"] = "keras"
             described["build_config"] = {"input_shape": list(model._tensors[0].shape)}

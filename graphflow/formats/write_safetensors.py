@@ -9,6 +9,7 @@ import numpy as np
 from graphflow.errors import ArgumentError, UnsupportedError
 from graphflow.formats.keras_weights import weight_groups
 from graphflow.formats.write_file import whole_file
+from graphflow.models import Model
 from graphflow.variable import Variable
 
 
@@ -26,7 +27,7 @@ def named_weights(model: Any) -> dict[str, np.ndarray[Any, Any]]:
         ['last/kernel', 'last/bias']
     """
     for group in weight_groups(model):
-        if not group.layer.built:
+        if isinstance(group.layer, Model) and not group.layer.built:
             raise ArgumentError(f"Layer {group.layer.name!r} has no weights to write yet: call the model first.")
     return {name: variable.value for name, variable in named_variables(model).items()}
 

@@ -11,6 +11,7 @@ import numpy as np
 from graphflow.errors import ArgumentError, UnsupportedError
 from graphflow.formats.keras_weights import weight_groups
 from graphflow.layers.layer import Layer
+from graphflow.models import Model
 from graphflow.variable import Variable
 
 ATTRIBUTE_BYTES = 64512
@@ -110,5 +111,5 @@ def _write(group: Any, name: str, variable: Variable) -> None:
 
 
 def _check_built(layer: Layer) -> None:
-    if not layer.built:
+    if isinstance(layer, Model) and not layer.built:
         raise ArgumentError(f"Layer {layer.name!r} has no weights to write yet: call the model on an input first.")

@@ -297,6 +297,53 @@ def test_keras_refuses_what_it_would_compute_otherwise(ending: str, tmp_path: Pa
             load(tmp_path / "hard.keras")
 
 
+def side_by_side() -> Model:
+    """Two masked embeddings of one shape, which Keras 3 orders by the operations of their masks."""
+    with era("keras3"):
+        one, two = Input((4,), dtype="int32", name="one"), Input((4,), dtype="int32", name="two")
+        left = L.Embedding(5, 3, mask_zero=True, name="left")(one)
+        right = L.Maximum()([L.Embedding(5, 3, mask_zero=True, name="right")(two), Input((4, 3), name="plain")])
+        model = Model([one, two, right._keras_history.layer.input[1]], L.LSTM(2)(L.Concatenate(axis=1)([left, right])))
+    scatter_weights(model, np.random.default_rng(3))
+    return model
+
+
+def test_weights_that_masks_could_exchange_are_kept_from_keras_3(tmp_path: Path) -> None:
+    model = side_by_side()
+    model.save(tmp_path / "m.keras")
+    assert config_of(tmp_path / "m.keras")["registered_name"] == "graphflow>Model"
+    back = graphflow.load_model(tmp_path / "m.keras")
+    assert [one.era for one in back.layers] == ["keras3"] * len(back.layers)
+    assert_same_weights(back, model)
+    given = [*MERGED, np.random.default_rng(1).normal(size=(2, 4, 3)).astype("float32")]
+    assert_same_outputs(back.predict_on_batch(given), model.predict_on_batch(given), exact=True)
+    masked_merge("keras3").save(tmp_path / "one.keras")
+    assert config_of(tmp_path / "one.keras")["registered_name"] == "Functional"
+
+
+@oracle
+def test_keras_3_refuses_weights_that_masks_could_exchange(tmp_path: Path) -> None:
+    import keras
+
+    side_by_side().save(tmp_path / "m.keras")
+    with pytest.raises(TypeError, match="Model"):
+        keras.models.load_model(tmp_path / "m.keras")
+
+
+@pytest.mark.parametrize("ending", [".keras", ".h5"])
+def test_attention_under_masks_comes_back_with_the_rules_it_had(ending: str, tmp_path: Path) -> None:
+    for rules in ("keras2", "keras3"):
+        with era(rules):
+            x = Input((4,), dtype="int32")
+            embedded = L.Embedding(5, 4, mask_zero=True)(x)
+            model = Model(x, L.LSTM(2)(L.MultiHeadAttention(2, 2, dropout=0.1)(embedded, embedded)))
+        scatter_weights(model, np.random.default_rng(3))
+        model.save(tmp_path / f"m{ending}")
+        back = graphflow.load_model(tmp_path / f"m{ending}")
+        assert back.layers[2].era == rules
+        assert_same_outputs(back.predict_on_batch(MERGED[0]), model.predict_on_batch(MERGED[0]), exact=True)
+
+
 # -- the user's own
 
 
