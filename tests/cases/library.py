@@ -88,4 +88,21 @@ def resized() -> list[OpCase]:
     ]
 
 
-CASES: list[OpCase] = [*scalars(), *places(), *pools(), *quantised(), *resized()]
+def sampled() -> list[OpCase]:
+    fold = {"image": (5, 4), "block": (2, 2), "strides": (1, 2), "dilation": (2, 1), "padding": ((1, 0), (0, 0))}
+    line = {"axis": 1, "length": None, "inverse": False, "onesided": False}
+    ways = [(mode, border) for mode in ("nearest", "linear", "cubic") for border in ("zeros", "border", "reflection")]
+    return [
+        *(
+            OpCase("grid_sample", (x(2, 3, 4, 5), x(2, 3, 2, 2)), {"mode": a, "border": b, "aligned": a == "linear"})
+            for a, b in ways
+        ),
+        OpCase("fold_blocks", (x(2, 12, 8),), fold),
+        OpCase("dft", (x(2, 6, 1),), line),
+        OpCase("dft", (x(2, 6, 2),), {**line, "inverse": True, "length": 4}),
+        OpCase("dft", (x(2, 7, 3, 1),), {**line, "onesided": True}),
+        OpCase("dft", (x(2, 5, 2),), {**line, "onesided": True, "inverse": True}),
+    ]
+
+
+CASES: list[OpCase] = [*scalars(), *places(), *pools(), *quantised(), *resized(), *sampled()]

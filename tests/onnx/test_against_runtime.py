@@ -212,7 +212,23 @@ def structure(rng: Rng) -> bool:
     return compare("ScatterND", [x, places, normal(rng, 2, x.shape[2])], 1, 16, reduction=reduction)
 
 
+def image(rng: Rng) -> bool:
+    if rng.random() < 0.3:
+        boxes, scores = rng.random((2, 9, 4)).astype(np.float32), rng.random((2, 3, 9)).astype(np.float32)
+        limits = [np.array([4]), np.array([0.3], np.float32), np.array([0.2], np.float32)]
+        options = {"center_point_box": int(rng.integers(0, 2))}
+        return compare("NonMaxSuppression", [boxes, scores, *limits], 1, 11, (2, 3, 4), **options)
+    x, grid = normal(rng, 2, 3, *rng.integers(2, 7, 2)), (rng.random((2, 3, 4, 2)) * 3 - 1.5).astype(np.float32)
+    attrs = {
+        "mode": str(rng.choice(["linear", "nearest", "cubic"])),
+        "padding_mode": str(rng.choice(["zeros", "border", "reflection"])),
+        "align_corners": int(rng.integers(0, 2)),
+    }
+    return compare("GridSample", [x, grid], 1, 20, **attrs)
+
+
 FAMILIES = {
+    "image": (image, 40),
     "conv": (conv, 40),
     "conv_transpose": (conv_transpose, 25),
     "pool": (pool, 50),

@@ -4,6 +4,7 @@ from graphflow.formats.onnx_read.operators import (  # noqa: F401
     control,
     convolution,
     elementwise,
+    image,
     loss,
     matrix,
     normalization,
@@ -14,5 +15,6 @@ from graphflow.formats.onnx_read.operators import (  # noqa: F401
     reduction,
     resize,
     sequence,
+    signal,
     structure,
 )

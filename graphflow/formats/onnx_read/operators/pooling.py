@@ -114,7 +114,7 @@ def average_pool(
     given = window.padding
     if None in window.spatial or not window.written_out(x):
         return window.general(x, "average", include=bool(count_include_pad))
-    counted = np.ones((1, *window.spatial, 1), np.float32)
+    counted = np.ones((1, *static_shape(x)[2:], 1), np.float32)
     if count_include_pad:
         counted = np.pad(counted, ((0, 0), *given, (0, 0)), constant_values=1)
         edges = [(0, whole - one) for (_, one), (_, whole) in zip(given, window.padding, strict=True)]
