@@ -80,9 +80,18 @@ def _random(w: Writer, node: Node) -> None:
     raise w.refusal("it draws random numbers, and those of ONNX are others, which no seed makes the same")
 
 
+UNSAID: tuple[str, ...] = ("dft", "fold_blocks", "grid_sample")
+"""Ops that only ONNX files bring, no layer: they are read, but not written yet."""
+
+
+def _unsaid(w: Writer, node: Node) -> None:
+    raise w.refusal("it comes from an ONNX file, and is read but not written")
+
+
 CONVERTERS: dict[str, Converter] = {
     "scan": _scan,
     "opaque": _opaque,
     "random_uniform": _random,
     "random_normal": _random,
+    **dict.fromkeys(UNSAID, _unsaid),
 }
