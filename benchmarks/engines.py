@@ -87,5 +87,81 @@ class OnnxRuntime:
         return outputs
 
 
-ENGINES: dict[str, type[Engine]] = {"graphflow": Graphflow, "onnxruntime": OnnxRuntime}
+class OpenVino:
+    """OpenVINO, compiled for the very shapes and pinned to float32, since it picks bfloat16 by itself."""
+
+    suffix = ".onnx"
+    precision: str | None = "f32"
+
+    def version(self) -> str:
+        import openvino
+
+        return str(openvino.__version__)
+
+    def load(self, path: str, threads: int) -> None:
+        import openvino
+
+        self._path = path
+        self._core = openvino.Core()
+        self._options = {"PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": "1", "INFERENCE_NUM_THREADS": str(threads)}
+        if self.precision is not None:
+            self._options["INFERENCE_PRECISION_HINT"] = self.precision
+
+    def bind(self, arrays: Sequence[Array]) -> None:
+        model = self._core.read_model(self._path)
+        model.reshape({given.any_name: list(x.shape) for given, x in zip(model.inputs, arrays, strict=True)})
+        compiled = self._core.compile_model(model, "CPU", self._options)
+        self._request = compiled.create_infer_request()
+        self._arrays = list(arrays)
+
+    def run(self) -> list[Array]:
+        results = self._request.infer(self._arrays, share_inputs=True, share_outputs=False)
+        return [results[index] for index in range(len(results))]
+
+
+class OpenVinoDefault(OpenVino):
+    """OpenVINO as it comes, which may compute in bfloat16: a column of its own, never a rival at float32."""
+
+    precision = None
+
+
+class TensorFlow:
+    """TensorFlow's own code for the Keras file, traced once by `tf.function`."""
+
+    suffix = ".keras"
+
+    def version(self) -> str:
+        import tensorflow
+
+        return str(tensorflow.__version__)
+
+    def load(self, path: str, threads: int) -> None:
+        import tensorflow
+
+        tensorflow.config.threading.set_intra_op_parallelism_threads(threads)
+        tensorflow.config.threading.set_inter_op_parallelism_threads(1)
+        import keras
+
+        model = keras.models.load_model(path, compile=False)
+        self._call = tensorflow.function(lambda arrays: model(arrays, training=False))
+        self._single = len(model.inputs) == 1
+
+    def bind(self, arrays: Sequence[Array]) -> None:
+        import tensorflow
+
+        tensors = [tensorflow.constant(array) for array in arrays]
+        self._given = tensors[0] if self._single else tensors
+
+    def run(self) -> list[Array]:
+        outputs = self._call(self._given)
+        return [one.numpy() for one in (outputs if isinstance(outputs, (list, tuple)) else [outputs])]
+
+
+ENGINES: dict[str, type[Engine]] = {
+    "graphflow": Graphflow,
+    "onnxruntime": OnnxRuntime,
+    "openvino": OpenVino,
+    "openvino-default": OpenVinoDefault,
+    "tensorflow": TensorFlow,
+}
 """Name to class; the library itself is imported in the worker only."""

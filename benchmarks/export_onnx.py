@@ -19,6 +19,7 @@ import keras
 import numpy as np
 import onnx
 
+from benchmarks import zoo
 from benchmarks.files import CASES, DEFAULT_CACHE, fetch
 
 VOCABULARY = 200
@@ -63,13 +64,15 @@ def seed_weights(model: keras.Model, seed: int) -> None:
     values = []
     for weight in model.weights:
         shape = tuple(weight.shape)
-        if weight.name in ("gamma", "moving_variance"):
+        if weight.dtype.startswith(("int", "uint")):
+            values.append(np.asarray(weight))
+        elif weight.name in ("gamma", "moving_variance"):
             values.append(generator.uniform(0.5, 1.5, shape))
         elif len(shape) == 1:
             values.append(generator.normal(0.0, 0.1, shape))
         else:
             values.append(generator.normal(0.0, 1.0 / np.sqrt(np.prod(shape[:-1])), shape))
-    model.set_weights([value.astype("float32") for value in values])
+    model.set_weights([value.astype(weight.dtype) for value, weight in zip(values, model.weights, strict=True)])
 
 
 def export(cache: Path, name: str) -> str:
@@ -98,14 +101,22 @@ def main() -> None:
     """Fetch, build and export every model of the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE, help="folder of the model files")
-    cache: Path = parser.parse_args().cache
+    parser.add_argument("--models", nargs="+", choices=[case.name for case in CASES], help="only these")
+    given = parser.parse_args()
+    cache: Path = given.cache
     fetch(cache)
     keras.utils.set_random_seed(3)
     mixed = build_mixed()
     seed_weights(mixed, 3)
     mixed.save(cache / "mixed.keras")
+    for name, build in zoo.MODELS.items():
+        if not (cache / f"{name}.keras").exists():
+            model = build()
+            seed_weights(model, 3)
+            model.save(cache / f"{name}.keras")
     for case in CASES:
-        print(f"{case.name}: {export(cache, case.name)}", flush=True)
+        if given.models is None or case.name in given.models:
+            print(f"{case.name}: {export(cache, case.name)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
     digits.keras        the sample that ships with graphflow
     deeplc-*.keras      three retention time predictors of four inputs, from the wheel of DeepLC on PyPI
     mixed.keras         built by `benchmarks.export_onnx`: four inputs, two outputs, most of what a model can have
+    vgg16.keras, ...    built by `benchmarks.zoo` with seeded weights: what people run
     *.onnx, *.json      the same weights as ONNX, and the inputs in order; written by `benchmarks.export_onnx`
 """
 
@@ -33,6 +34,13 @@ CASES: tuple[Case, ...] = (
     Case("digits", (1, 8, 32)),
     *(Case(name, (1, 8, 32, 256)) for name in DEEPLC_MODELS),
     Case("mixed", (1, 8, 32)),
+    *(Case(name, (1, 8)) for name in ("vgg16", "resnet50", "mobilenet_v2", "densenet121", "inception_v3", "unet")),
+    Case("wavenet", (1, 8)),
+    Case("lstm_classifier", (1, 8, 32)),
+    Case("gru_classifier", (1, 8, 32)),
+    Case("lstm_tagger", (1, 8, 32)),
+    Case("video", (1, 8)),
+    Case("mlp", (1, 8, 32)),
 )
 
 
