@@ -147,6 +147,16 @@ class GraphModel(Forwarded):
         return [one.name for one in self.outputs]
 
     @property
+    def input(self) -> Any:
+        """The one input's specification, or a list of them."""
+        return self._single(list(self.inputs))
+
+    @property
+    def output(self) -> Any:
+        """The one output's specification, or a list of them."""
+        return self._single(list(self.outputs))
+
+    @property
     def weights(self) -> list[Variable]:
         """The variables that the program uses."""
         return list(self.program.variables)

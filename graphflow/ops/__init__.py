@@ -12,6 +12,7 @@ from graphflow.ops import narrow as _narrow
 from graphflow.ops import quantization as _quantization
 from graphflow.ops import sampling as _sampling
 from graphflow.ops import scalar as _scalar
+from graphflow.ops import sized as _sized
 from graphflow.ops import windows as _windows
 from graphflow.ops.activation import (
     absolute,
@@ -126,7 +127,7 @@ swish = silu
 gather = take = embedding
 
 _register()
-del _elementwise, _indexing, _interpolate, _narrow, _quantization, _register, _sampling, _scalar, _windows
+del _elementwise, _indexing, _interpolate, _narrow, _quantization, _register, _sampling, _scalar, _sized, _windows
 
 __all__ = [
     "OPS",

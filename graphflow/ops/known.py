@@ -30,6 +30,11 @@ def is_known(x: Any) -> bool:
     return known is not None and known.dtype.kind != "f"
 
 
+def is_open(x: Any) -> bool:
+    """Whether the elements of x may follow from shapes when a plan is made, though they are not known yet."""
+    return hasattr(x, "builder") and not is_known(x)
+
+
 def value_of(x: Any, what: str = "A value") -> Array:
     """The elements of an operand.
 

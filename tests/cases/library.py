@@ -105,4 +105,12 @@ def sampled() -> list[OpCase]:
     ]
 
 
+ELSEWHERE = {
+    "range": "tests/test_sized.py",
+    "fill": "tests/test_sized.py",
+    "expand_to": "tests/test_sized.py",
+    "slice_at": "tests/test_sized.py",
+}
+"""Ops whose shapes follow from the values of other tensors, and where they are tested, inside graphs."""
+
 CASES: list[OpCase] = [*scalars(), *places(), *pools(), *quantised(), *resized(), *sampled()]

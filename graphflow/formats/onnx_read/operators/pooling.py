@@ -34,7 +34,8 @@ class _Window:
         self.dilation = per_axis(dilations, rank, 1, "dilations")
         self.ceil = bool(ceil_mode) and auto_pad == "NOTSET"
         found = amounts(self.spatial, self.size, self.strides, self.dilation, auto_pad, pads)
-        if found is None:
+        self.is_same_upper = found is None and auto_pad == "SAME_UPPER"
+        if found is None and not self.is_same_upper:
             static_shape(x, "The shape of what is pooled")
         self.padding: Amounts = found or ()
 
@@ -61,6 +62,8 @@ class _Window:
     @property
     def padding_name(self) -> str | None:
         """ "valid" or "same", where these are the amounts."""
+        if self.is_same_upper:
+            return "same"
         if not any(a or b for a, b in self.padding):
             return "valid"
         return "same" if is_same(self.spatial, self.size, self.strides, self.dilation, self.padding) else None
@@ -87,6 +90,7 @@ def max_pool(
             x, window.size, window.strides, window.dilation, window.padding, window.ceil, bool(storage_order)
         )
     if not window.written_out(x):
+        static_shape(x, "The shape of what is pooled")
         return window.general(x, "max"), places
     last, name = channels_last(x), window.padding_name
     if name is None:
@@ -113,6 +117,7 @@ def average_pool(
         return channels_first(ops.average_pool(channels_last(x), window.size, window.strides, name or "valid"))
     given = window.padding
     if None in window.spatial or not window.written_out(x):
+        static_shape(x, "The shape of what is pooled")
         return window.general(x, "average", include=bool(count_include_pad))
     counted = np.ones((1, *static_shape(x)[2:], 1), np.float32)
     if count_include_pad:

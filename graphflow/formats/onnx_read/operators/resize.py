@@ -13,7 +13,7 @@ from graphflow.formats.onnx_read.program import Call
 from graphflow.formats.onnx_read.registry import operator
 from graphflow.ops.interpolate import interpolate, taps
 from graphflow.ops.known import static_shape, value_of
-from graphflow.ops.operands import as_axis, dtype_of
+from graphflow.ops.operands import as_axis, dtype_of, shape_of
 from graphflow.ops.resize import neighbours
 
 Row = tuple[int, int, float, float, float]
@@ -74,6 +74,25 @@ def _resized(x: Any, rows: list[Row], shape: tuple[int, ...], **options: Any) ->
     return interpolate(x, rows, **plain)
 
 
+_ANY = 5
+"""Stands for a size that is not known: whole factors make the same pattern of every size."""
+
+
+def _open_sizes(x: Any, scales: Any, axes: Any, coordinates: str, mode: str, rounding: str, antialias: int) -> Any:
+    """The kernel's result for whole factors, where sizes are not known yet; else None."""
+    given = shape_of(x)
+    named = [as_axis(one, len(given)) for one in axes] if axes else list(range(len(given)))
+    factors = dict(zip(named, (float(one) for one in value_of(scales).reshape(-1)), strict=True))
+    if coordinates in ("align_corners", "tf_crop_and_resize", "half_pixel_symmetric"):
+        return None
+    if any(factor != int(factor) or factor < 1 for factor in factors.values()):
+        return None
+    shape = tuple(_ANY if size is None else size for size in given)
+    rows = [(axis, int(shape[axis] * f), f, 0.0, 1.0) for axis, f in factors.items() if f != 1]
+    attrs = {"mode": mode, "places": coordinates, "rounding": rounding, "cubic": 0.0}
+    return _whole_factors(x, rows, shape, {**attrs, "exclude": False, "antialias": bool(antialias)})
+
+
 @operator("Resize", since=11)
 def resize(
     node: Call,
@@ -92,6 +111,10 @@ def resize(
     mode: str = "nearest",
     nearest_mode: str = "round_prefer_floor",
 ) -> Any:
+    if not _given(sizes) and _given(scales) and None in shape_of(x):
+        made = _open_sizes(x, scales, axes, coordinate_transformation_mode, mode, nearest_mode, antialias)
+        if made is not None:
+            return made
     shape = static_shape(x, "The shape of what is resized")
     named = [as_axis(one, len(shape)) for one in axes] if axes else list(range(len(shape)))
     coordinates = coordinate_transformation_mode

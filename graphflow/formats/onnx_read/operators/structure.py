@@ -13,9 +13,10 @@ from graphflow.formats.onnx_read.operators.elementwise import target_dtype
 from graphflow.formats.onnx_read.program import Call
 from graphflow.formats.onnx_read.registry import operator
 from graphflow.ops import indexing
-from graphflow.ops.known import dimension, integers, is_known, static_shape, value_of
+from graphflow.ops.known import dimension, integers, is_known, is_open, static_shape, value_of
 from graphflow.ops.operands import as_axes, as_axis, dtype_of, shape_of
 from graphflow.ops.shape import reshape_to
+from graphflow.ops.sized import expand_to, fill, range_of, slice_at
 from graphflow.spec import broadcast_shapes, element_count
 
 
@@ -148,6 +149,8 @@ def transpose(node: Call, x: Any, *, perm: Any = None) -> Any:
 
 @operator("Expand", since=8)
 def expand(node: Call, x: Any, target: Any) -> Any:
+    if is_open(target) or None in shape_of(x):
+        return expand_to(x, target)
     merged = broadcast_shapes(static_shape(x), integers(target, "The shape to expand to"))
     return x if merged == shape_of(x) else ops.broadcast_to(x, merged)  # type: ignore[arg-type]
 
@@ -212,6 +215,11 @@ def _sliced(x: Any, starts: Any, ends: Any, axes: Any, steps: Any) -> Any:
 
 @operator("Slice", since=10)
 def slice_(node: Call, x: Any, starts: Any, ends: Any, axes: Any = None, steps: Any = None) -> Any:
+    if is_open(starts) or is_open(ends):
+        count = dimension(starts, 0)
+        named = range(count) if axes is None else integers(axes, "The axes to slice")
+        strides = (1,) * count if steps is None else integers(steps, "The steps of slices")
+        return slice_at(x, starts, ends, [as_axis(one, len(shape_of(x))) for one in named], strides)
     given = [None if one is None else integers(one, "Where to slice") for one in (starts, ends, axes, steps)]
     return _sliced(x, *given)
 
@@ -412,12 +420,16 @@ def _checked(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 @operator("ConstantOfShape", since=9)
 def constant_of_shape(node: Call, sizes: Any, *, value: Any = None) -> Any:
-    fill = np.zeros(1, np.float32) if value is None else value
-    return np.full(_checked(integers(sizes, "The shape to fill")), fill.reshape(-1)[0], fill.dtype)
+    filler = np.zeros(1, np.float32) if value is None else value
+    if is_open(sizes) and filler.dtype.kind in "iufb":
+        return fill(sizes, filler.reshape(-1)[0].item(), filler.dtype.name)
+    return np.full(_checked(integers(sizes, "The shape to fill")), filler.reshape(-1)[0], filler.dtype)
 
 
 @operator("Range", since=11)
 def range_(node: Call, start: Any, limit: Any, delta: Any, *, stash_type: int = 1) -> Any:
+    if any(is_open(one) for one in (start, limit, delta)) and dtype_of(start) in ("int32", "int64"):
+        return range_of(*(ops.reshape(one, ()) for one in (start, limit, delta)))
     first, last, step = (value_of(one, "A range").reshape(()) for one in (start, limit, delta))
     if not step:
         raise ModelFormatError("A range must not have a step of 0.")
