@@ -1,6 +1,7 @@
 """The backend tests that ship inside the onnx package, run here: every case passes, is refused by name, or is a fault.
 
     python -m tests.onnx.backend                  all cases; a table by reason; a floor for how many pass
+    python -m tests.onnx.backend --write          the same, and the table goes into docs/onnx.md
     python -m tests.onnx.backend -k conv -v       those whose name holds "conv", one line each
 
 Cases are compared as onnx's own runner does, with its tolerances.
@@ -184,6 +185,34 @@ def table(outcomes: list[Outcome]) -> str:
     return "\n".join(["| outcome | reason | cases |", "|---|---|---|", *lines])
 
 
+GROUPS: tuple[tuple[str, str], ...] = (
+    (r"^strings$", "strings"),
+    (r"training", "training"),
+    (r"ai\.onnx\.ml ", "trees and tables of ai.onnx.ml"),
+    (r"TfIdfVectorizer", "text: TfIdfVectorizer"),
+    (r"ImageDecoder", "image files: ImageDecoder"),
+    (r"DeformConv|RoiAlign", "DeformConv, RoiAlign"),
+)
+PAGE = Path(__file__).parents[2] / "docs" / "onnx.md"
+
+
+def grouped(outcomes: list[Outcome]) -> list[Outcome]:
+    """The same with the reasons that the page has."""
+    found = []
+    for one in outcomes:
+        name = next((name for pattern, name in GROUPS if re.search(pattern, one.reason)), one.reason)
+        how = {"graph": "planned as one graph", "arrays": "in segments, since axes or sizes depend on data"}
+        found.append(Outcome(one.name, one.kind, one.result, how[one.mode] if one.result == "pass" else name))
+    return found
+
+
+def write_page(outcomes: list[Outcome]) -> None:
+    """Put the table into its page."""
+    text = PAGE.read_text()
+    start = text.index("| outcome | reason |") if "| outcome | reason |" in text else text.index("TABLE")
+    PAGE.write_text(text[:start] + table(grouped(outcomes)) + "\n")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("-k", default="", help="a regular expression that names must match")
@@ -191,6 +220,7 @@ def main() -> int:
     parser.add_argument("-e", action="store_true", help="the messages of what is wrong")
     parser.add_argument("-r", action="store_true", help="the messages of what is refused")
     parser.add_argument("-s", action="store_true", help="one line for each operator that refuses or fails")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/onnx.md")
     args = parser.parse_args()
     start, outcomes = time.time(), []
     warnings.simplefilter("ignore")
@@ -203,6 +233,8 @@ def main() -> int:
         if (args.e and bad) or (args.r and outcome.result == "refused"):
             print("   ", outcome.detail.replace("\n", "\n    "))
     print(table(outcomes))
+    if args.write and not args.k:
+        write_page(outcomes)
     counts = Counter(one.result for one in outcomes)
     modes = Counter(one.mode for one in outcomes if one.result == "pass")
     print(f"\n{len(outcomes)} cases in {time.time() - start:.0f} s: {dict(counts)}; passing ran by {dict(modes)}")
