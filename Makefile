@@ -4,7 +4,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 SOURCES := $(wildcard kernels/*) setup.py pyproject.toml
 
-.PHONY: demo test lint types docs parity parity-table real bench browser batch-kill fuzz race wheel check clean onnx-tests
+.PHONY: demo test lint types docs parity parity-table real bench browser clusters batch-kill fuzz race wheel check clean onnx-tests
 
 $(BIN)/python:
 	$(PYTHON) -m venv .venv
@@ -18,7 +18,7 @@ $(BIN)/python:
 # the packages of one extra of pyproject.toml
 EXTRA = import sys, tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"][sys.argv[1]], sep="\n")
 
-.venv/test .venv/lint .venv/oracle: .venv/%: .venv/built
+.venv/test .venv/lint .venv/oracle .venv/dask .venv/ray .venv/spark: .venv/%: .venv/built
 	$(BIN)/python -c '$(EXTRA)' $* | xargs -d '\n' $(BIN)/python -m pip install --quiet
 	touch $@
 
@@ -29,7 +29,7 @@ demo: .venv/built
 
 # the fast tests
 test: .venv/test
-	$(BIN)/python -m pytest -m 'not oracle and not fuzz and not download and not browser'
+	$(BIN)/python -m pytest -m 'not oracle and not fuzz and not download and not browser and not cluster'
 
 lint: .venv/lint
 	$(BIN)/ruff check .
@@ -39,7 +39,7 @@ types: .venv/lint
 
 # comparisons with Keras and ONNX Runtime, which this installs
 parity: .venv/test .venv/oracle
-	$(BIN)/python -m pytest -m 'oracle and not download'
+	$(BIN)/python -m pytest -m 'oracle and not download and not cluster'
 
 # the largest difference of every layer, into docs/parity.md
 parity-table: .venv/test .venv/oracle
@@ -57,6 +57,11 @@ onnx-tests: .venv/test .venv/oracle
 browser: .venv/test
 	sh tests/browser/install.sh
 	$(BIN)/python -m pytest -m browser tests/browser
+
+# jobs on Dask, Ray and Spark, started on this machine; their packages and a Java runtime are installed where that may be
+clusters: .venv/test .venv/dask .venv/ray .venv/spark
+	sh tests/batch/install_java.sh
+	$(BIN)/python -m pytest -m cluster tests/batch
 
 fuzz: .venv/test
 	$(BIN)/python -m pytest -m fuzz

@@ -14,7 +14,19 @@ def _local(workers: int | None) -> Engine | None:
     return None if workers is None or workers == 1 else processes(workers)
 
 
-ENGINES: dict[str, Callable[[int | None], Engine | None]] = {"local": _local}
+def _dask(workers: int | None) -> Engine | None:
+    from graphflow.batch.dask import engine
+
+    return engine(workers=workers)
+
+
+def _ray(workers: int | None) -> Engine | None:
+    from graphflow.batch.ray import engine
+
+    return engine(workers=workers)
+
+
+ENGINES: dict[str, Callable[[int | None], Engine | None]] = {"local": _local, "dask": _dask, "ray": _ray}
 """Name to what makes the engine for a number of workers; None stands for this process."""
 
 

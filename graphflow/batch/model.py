@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Sequence
 from contextlib import nullcontext
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +47,8 @@ class JobModel:
         if not isinstance(model, Session) and not hasattr(model, "graph"):
             raise ArgumentTypeError(f"A job takes a Model, a Session or a path, received {type(model).__name__}.")
         with knobs(isa=isa) if isa else nullcontext():
-            if isinstance(model, Session) and not isa:
-                self.session = model
+            if isinstance(model, Session):
+                self.session = copy(model) if isa else model
             else:
                 graph = model.graph() if callable(model.graph) else model.graph
                 self.session = Session(graph)
