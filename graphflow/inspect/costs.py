@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from graphflow.ir.graph import Node, Value
+from graphflow.ops import resample
 from graphflow.ops.einsum import _sizes
 from graphflow.ops.interpolate import taps
 from graphflow.spec import TensorSpec, element_count
@@ -145,6 +146,7 @@ COSTS: dict[str, Cost] = {
     "softmax": Cost(others="5 * x"),
     "resize": Cost(others="3 * between"),
     "interpolate": Cost(others="mixed"),
+    "resample": Cost(others="mixed"),
     "random_uniform": Cost(reads="0"),
     "random_normal": Cost(reads="0"),
     "lstm": Cost(
@@ -240,9 +242,17 @@ def _between(one: _Look) -> int:
 
 def _mixed(one: _Look) -> int:
     """Products and sums of the elements around each place, axis after axis."""
-    shape, total = list(one.shape(0)), 0
-    for row in one.attrs["rows"] if one.attrs["mode"] != "nearest" else ():
-        number = taps(one.attrs, shape[row[0]], row)[0].shape[1]
+    attrs, shape, total = one.attrs, list(one.shape(0)), 0
+    rows = attrs["rows"] if "rows" in attrs else list(zip(attrs["axes"], attrs["size"], strict=True))
+    if "fit" in attrs:
+        amounts = resample.room(attrs["fit"], [shape[axis] for axis in attrs["axes"]], attrs["size"])
+        for axis, (before, after) in zip(attrs["axes"], amounts, strict=True):
+            shape[axis] += before + after
+    for row in rows if attrs.get("mode", attrs.get("method")) != "nearest" else ():
+        if "rows" in attrs:
+            number = taps(attrs, shape[row[0]], row)[0].shape[1]
+        else:
+            number = resample.taps(attrs["method"], attrs["antialias"], shape[row[0]], row[1])[0].shape[1]
         shape[row[0]] = row[1]
         total += math.prod(shape) * (2 * number - 1)
     return total

@@ -10,6 +10,7 @@ from graphflow.ops import indexing as _indexing
 from graphflow.ops import interpolate as _interpolate
 from graphflow.ops import narrow as _narrow
 from graphflow.ops import quantization as _quantization
+from graphflow.ops import resample as _resample
 from graphflow.ops import sampling as _sampling
 from graphflow.ops import scalar as _scalar
 from graphflow.ops import sized as _sized
@@ -127,7 +128,8 @@ swish = silu
 gather = take = embedding
 
 _register()
-del _elementwise, _indexing, _interpolate, _narrow, _quantization, _register, _sampling, _scalar, _sized, _windows
+del _elementwise, _indexing, _interpolate, _narrow, _quantization, _register, _resample, _sampling, _scalar, _sized
+del _windows
 
 __all__ = [
     "OPS",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ml_dtypes  # noqa: F401  registers the names of its data types with NumPy
 
 from cases.problem import OpCase, w, x
+from graphflow.ops.resample import METHODS
 from graphflow.ops.scalar import ANGLES
 from graphflow.ops.windows import KINDS
 
@@ -88,6 +89,17 @@ def resized() -> list[OpCase]:
     ]
 
 
+def resampled() -> list[OpCase]:
+    plain = {"axes": (1, 2), "size": (5, 3), "method": "bilinear", "antialias": False, "fit": "stretch", "fill": 0.5}
+    given = (x(2, 7, 4, 3),)
+    return [
+        *(OpCase("resample", given, {**plain, "method": name}) for name in METHODS),
+        OpCase("resample", given, {**plain, "method": "bicubic", "antialias": True}),
+        *(OpCase("resample", given, {**plain, "fit": name}) for name in ("crop", "pad", "center")),
+        OpCase("resample", (x(2, 3, 7, 4, dtype="uint8", high=9),), {**plain, "method": "nearest", "axes": (2, 3)}),
+    ]
+
+
 def sampled() -> list[OpCase]:
     fold = {"image": (5, 4), "block": (2, 2), "strides": (1, 2), "dilation": (2, 1), "padding": ((1, 0), (0, 0))}
     line = {"axis": 1, "length": None, "inverse": False, "onesided": False}
@@ -113,4 +125,4 @@ ELSEWHERE = {
 }
 """Ops whose shapes follow from the values of other tensors, and where they are tested, inside graphs."""
 
-CASES: list[OpCase] = [*scalars(), *places(), *pools(), *quantised(), *resized(), *sampled()]
+CASES: list[OpCase] = [*scalars(), *places(), *pools(), *quantised(), *resized(), *resampled(), *sampled()]
