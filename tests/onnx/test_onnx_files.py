@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import graphflow
-from graphflow.errors import ArgumentError, ModelFormatError, UnsupportedError
+from graphflow.errors import ArgumentError, GraphflowError, ModelFormatError, UnsupportedError
 from graphflow.formats.limits import Limits
 
 pytestmark = [pytest.mark.oracle]
@@ -312,3 +312,32 @@ def test_a_model_that_needs_its_data_runs_on_arrays_and_says_so_when_asked_for_a
     np.testing.assert_array_equal(model(np.array([[0, 1, 0]], np.float32)), [[0], [1]])
     with pytest.raises(UnsupportedError, match=r"'where'.*depends on data"):
         model.graph()
+
+
+def test_broken_bytes_end_in_errors_of_our_own(tmp_path: Path) -> None:
+    weight = numpy_helper.from_array(np.arange(12, dtype=np.float32).reshape(3, 4), "w")
+    nodes = [
+        helper.make_node("MatMul", ["x", "w"], ["a"], name="product"),
+        helper.make_node("LeakyRelu", ["a"], ["b"], alpha=0.3),
+        helper.make_node("Softmax", ["b"], ["c"], axis=1),
+        helper.make_node("Transpose", ["c"], ["y"], perm=[1, 0]),
+    ]
+    data = saved(tmp_path / "m.onnx", nodes, initializer=[weight]).read_bytes()
+    rng = np.random.default_rng(7)
+    ran = 0
+    for _ in range(600):
+        broken = bytearray(data)
+        for _ in range(rng.integers(1, 3)):
+            at = int(rng.integers(len(broken)))
+            if rng.random() < 0.8:
+                broken[at] = int(rng.integers(256))
+            else:
+                del broken[at : at + int(rng.integers(1, 5))]
+        (tmp_path / "b.onnx").write_bytes(bytes(broken))
+        try:
+            model = graphflow.load_model(tmp_path / "b.onnx", limits=Limits(array_bytes=1 << 20))
+            model(np.ones((2, 3), np.float32))
+            ran += 1
+        except GraphflowError:
+            pass
+    assert ran > 50

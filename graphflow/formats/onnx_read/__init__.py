@@ -47,7 +47,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from graphflow.errors import ModelFormatError, UnsupportedError
+from graphflow.errors import GraphflowError, ModelFormatError, UnsupportedError
 from graphflow.formats.limits import Limits
 
 
@@ -93,6 +93,11 @@ def model_from_bytes(data: bytes, path: str, limits: Limits) -> Any:
         proto.ParseFromString(data)
     except DecodeError as error:
         raise ModelFormatError(f"{path}: not an ONNX file: {error}.") from None
-    graph = Parser(proto, path, limits).model()
-    check(graph, path)
+    try:
+        graph = Parser(proto, path, limits).model()
+        check(graph, path)
+    except GraphflowError:
+        raise
+    except (TypeError, ValueError, LookupError) as error:
+        raise ModelFormatError(f"{path}: not a well-formed ONNX model ({type(error).__name__}: {error}).") from error
     return GraphModel(OnnxProgram(graph, path), graph.inputs, graph.outputs, graph.name or Path(path).stem)

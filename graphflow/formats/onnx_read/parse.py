@@ -77,7 +77,11 @@ class Parser:
         versions = {domain_of(one.domain): int(one.version) for one in self._proto.opset_import}
         if not versions:
             raise ModelFormatError(f"{self._path}: a model must import an operator set.")
-        return self._graph(self._proto.graph, _Context(versions, _Names(), (), None, 0))
+        graph = self._graph(self._proto.graph, _Context(versions, _Names(), (), None, 0))
+        for one in graph.inputs:
+            if one.kind == "tensor" and one.dtype == "unknown":
+                raise ModelFormatError(f"{self._path}: input {shown(one.name)} must declare the type of its elements.")
+        return graph
 
     def _graph(self, proto: Any, context: _Context) -> GraphDef:
         if context.depth > MOST_DEPTH:

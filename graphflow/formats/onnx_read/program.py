@@ -99,6 +99,9 @@ class OnnxProgram:
             made = row.function(call, *args, **attrs)
         except GraphflowError as error:
             raise located(error, node.place, "onnx") from None
+        except (TypeError, ValueError, LookupError, ArithmeticError) as error:
+            what = f"can not be applied to these operands and attributes ({type(error).__name__}: {error})."
+            raise located(ModelFormatError(what), node.place, "onnx") from error
         results = made if isinstance(made, tuple) else (made,)
         if len(results) < len(node.outputs) and any(node.outputs[len(results) :]):
             raise located(ModelFormatError(f"has {len(results)} outputs, not {len(node.outputs)}."), node.place, "onnx")
