@@ -255,7 +255,7 @@ def engine(client: Any = None, workers: int | None = None, threads: int = 1) -> 
         import distributed  # noqa: F401
 
     def run(job: Job, header: Entry, ranges: Ranges, commit: Callable[[Entry], None]) -> None:
-        with _client(client, workers) as used:
+        with _client(client, workers) as used, used.as_current():
             _run_on(used, RangeWork(job, header, threads), ranges, workers, commit)
 
     return run
@@ -314,7 +314,7 @@ def _client(given: Any, workers: int | None) -> Iterator[Any]:
         with distributed.Client(address, set_as_default=False) as client:
             yield client
         return
-    options: dict[str, Any] = {"host": "127.0.0.1", "dashboard_address": None, "processes": True}
+    options: dict[str, Any] = {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0", "processes": True}
     with (
         distributed.LocalCluster(n_workers=workers, threads_per_worker=1, **options) as cluster,
         distributed.Client(cluster, set_as_default=False) as client,
