@@ -10,6 +10,7 @@ from graphflow.ops import indexing as _indexing
 from graphflow.ops import interpolate as _interpolate
 from graphflow.ops import narrow as _narrow
 from graphflow.ops import quantization as _quantization
+from graphflow.ops import regions as _regions
 from graphflow.ops import resample as _resample
 from graphflow.ops import sampling as _sampling
 from graphflow.ops import scalar as _scalar
@@ -129,7 +130,7 @@ gather = take = embedding
 
 _register()
 del _elementwise, _indexing, _interpolate, _narrow, _quantization, _register, _resample, _sampling, _scalar, _sized
-del _windows
+del _regions, _windows
 
 __all__ = [
     "OPS",

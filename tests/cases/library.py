@@ -117,6 +117,19 @@ def sampled() -> list[OpCase]:
     ]
 
 
+def regions() -> list[OpCase]:
+    align = {"size": (2, 3), "scale": 0.5, "ratio": 2, "mode": "avg", "shift": 0.5}
+    rois = (x(2, 3, 6, 6, batch=False), x(4, 4, kind="positive"), x(4, dtype="int64", low=0, high=2))
+    window = {"strides": (1, 2), "padding": ((1, 0), (0, 1)), "dilation": (1, 1), "groups": 1, "offset_groups": 2}
+    given = (x(2, 4, 5, 6), w(3, 4, 2, 2), x(2, 16, 5, 3), w(3))
+    return [
+        OpCase("roi_align", rois, align),
+        OpCase("roi_align", rois, {**align, "ratio": 0, "mode": "max", "shift": 0.0}),
+        OpCase("deform_conv", (*given, None), window),
+        OpCase("deform_conv", (*given, x(2, 8, 5, 3)), window),
+    ]
+
+
 ELSEWHERE = {
     "range": "tests/test_sized.py",
     "fill": "tests/test_sized.py",
@@ -125,4 +138,4 @@ ELSEWHERE = {
 }
 """Ops whose shapes follow from the values of other tensors, and where they are tested, inside graphs."""
 
-CASES: list[OpCase] = [*scalars(), *places(), *pools(), *quantised(), *resized(), *resampled(), *sampled()]
+CASES: list[OpCase] = [*scalars(), *places(), *pools(), *quantised(), *resized(), *resampled(), *sampled(), *regions()]

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-PASSING = 1961
+PASSING = 1968
 """How many of all cases passed when this was last looked at; `make onnx-tests` fails below it."""
 
 RANDOM = re.compile(r"^test_bernoulli")
@@ -191,7 +191,6 @@ GROUPS: tuple[tuple[str, str], ...] = (
     (r"ai\.onnx\.ml ", "trees and tables of ai.onnx.ml"),
     (r"TfIdfVectorizer", "text: TfIdfVectorizer"),
     (r"ImageDecoder", "image files: ImageDecoder"),
-    (r"DeformConv|RoiAlign", "DeformConv, RoiAlign"),
 )
 PAGE = Path(__file__).parents[2] / "docs" / "onnx.md"
 

@@ -13,6 +13,7 @@ from graphflow.formats.onnx_read.operators import (  # noqa: F401
     random,
     recurrent,
     reduction,
+    regions,
     resize,
     sequence,
     signal,
