@@ -39,7 +39,8 @@ Scope = Callable[[tuple[str, ...]], AbstractContextManager[Any]]
 """From an origin to a context in which nodes come from there."""
 
 MOST_GRAPHS = 16
-"""Graphs for concrete shapes that a model keeps."""
+"""Graphs for concrete shapes that a model keeps, fewer where their packed weights would take more than `MOST_BYTES`."""
+MOST_BYTES = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +164,11 @@ class GraphModel(Forwarded):
 
     variables = weights
 
+    @property
+    def _most_graphs(self) -> int:
+        held = sum(variable.value.nbytes for variable in self.weights)
+        return max(2, min(MOST_GRAPHS, MOST_BYTES // max(held, 1)))
+
     def count_params(self) -> int:
         """The number of elements of all weights."""
         return sum(variable.value.size for variable in self.weights)
@@ -230,7 +236,7 @@ class GraphModel(Forwarded):
                 except UnknownValueError:
                     found = None
             self._sessions[shapes] = found
-            if len(self._sessions) > MOST_GRAPHS:
+            if len(self._sessions) > self._most_graphs:
                 self._sessions.popitem(last=False)
             return found
 
