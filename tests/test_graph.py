@@ -85,6 +85,35 @@ def test_uses_are_counted_and_replaced_everywhere() -> None:
     assert graph.outputs == [graph.inputs[0]]
 
 
+def test_what_leaves_the_graph_follows_its_edits() -> None:
+    graph, (relu, add) = small()
+    first, last = relu.outputs[0], add.outputs[0]
+    state = Variable(np.zeros((2, 3), "float32"), "state", "state")
+    graph.add_output(last, "again")
+    graph.add_output(first, "early")
+    graph.add_update(state, first)
+    assert [graph.is_output(value) for value in (graph.inputs[0], first, last)] == [False, True, True]
+    graph.replace_uses(first, last)
+    assert graph.outputs == [last, last, last]
+    assert graph.updates == [(state, last)]
+    assert not graph.is_output(first)
+    graph.replace_uses(last, graph.inputs[0])
+    assert set(graph.results()) == {graph.inputs[0]}
+    assert graph.is_output(graph.inputs[0])
+    graph.remove(add)
+
+
+def test_other_outputs_leave_the_graph_as_it_was() -> None:
+    graph, (relu, add) = small()
+    seen = graph.with_outputs([relu.outputs[0]], ["relu"])
+    assert (seen.outputs, seen.output_names) == ([relu.outputs[0]], ["relu"])
+    assert seen.is_output(relu.outputs[0])
+    assert not seen.is_output(add.outputs[0])
+    assert graph.outputs == [add.outputs[0]]
+    assert graph.is_output(add.outputs[0])
+    assert not graph.is_output(relu.outputs[0])
+
+
 def test_a_node_in_use_can_not_be_removed() -> None:
     graph, (relu, add) = small()
     for node in (relu, add):
@@ -133,7 +162,7 @@ def swap_producers(graph: Graph, relu: Node, add: Node) -> None:
 
 
 def update_with_another_rank(graph: Graph, relu: Node, add: Node) -> None:
-    graph.updates.append((Variable(np.zeros(3, "float32"), "state", "state"), add.outputs[0]))
+    graph.add_update(Variable(np.zeros(3, "float32"), "state", "state"), add.outputs[0])
 
 
 @pytest.mark.parametrize(

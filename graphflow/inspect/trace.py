@@ -9,7 +9,6 @@ there to be seen. The states of a stateful model stay as they are.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
@@ -179,11 +178,7 @@ def traced(subject: Subject, arrays: Sequence[Array], level: str) -> list[tuple[
 
 def watching(graph: Graph, values: Sequence[Value]) -> Graph:
     """The same graph with other outputs, and without successors of states."""
-    watched = copy.copy(graph)
-    watched.outputs = list(values)
-    watched.output_names = [str(index) for index in range(len(values))]
-    watched.updates = []
-    return watched
+    return graph.with_outputs(values, [str(index) for index in range(len(values))])
 
 
 def named_values(graph: Graph, level: str) -> list[Named]:

@@ -97,7 +97,7 @@ class GraphBuilder:
 
     def update(self, variable: Variable, tensor: Any) -> None:
         """The value that a state variable takes when a run has succeeded."""
-        self.graph.updates.append((variable, self.as_value(tensor)))
+        self.graph.add_update(variable, self.as_value(tensor))
 
     @contextmanager
     def scope(self, name: str) -> Iterator[None]:

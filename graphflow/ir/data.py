@@ -83,5 +83,6 @@ def from_data(data: dict[str, Any]) -> Graph:
         leaves[number] = list(graph.add(OPS[name], inputs, attrs, outputs, tuple(origin)).outputs)
     for operand, name in data["outputs"]:
         graph.add_output(leaves[operand[0]][operand[1]], name)
-    graph.updates = [(variable, leaves[operand[0]][operand[1]]) for variable, operand in data["updates"]]
+    for variable, operand in data["updates"]:
+        graph.add_update(variable, leaves[operand[0]][operand[1]])
     return graph

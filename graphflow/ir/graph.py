@@ -4,11 +4,13 @@
     node     applies an op to input values (None where one is left out) under attributes; it knows its origin
     graph    the inputs in order, the outputs in order, the nodes, and the updates of state variables
 
-Edits go through `Graph.add`, `replace_uses`, `set_inputs` and `remove`, which keep the uses right.
+Edits go through `Graph.add`, `add_output`, `add_update`, `replace_uses`, `set_inputs` and `remove`, which keep the uses
+right, and which values leave the graph.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -78,15 +80,17 @@ class Graph:
     Attributes:
         calls: the calls of layers that were lowered into it, in order: each layer's path and the values that it gave.
             It says where values come from and is not kept up to date by rewrites.
+        output_names: of the outputs.
     """
 
     def __init__(self, name: str = "graph") -> None:
         self.name = name
         self.calls: list[tuple[Origin, tuple[Value, ...]]] = []
         self.inputs: list[Value] = []
-        self.outputs: list[Value] = []
         self.output_names: list[str] = []
-        self.updates: list[tuple[Variable, Value]] = []
+        self._outputs: list[Value] = []
+        self._updates: list[tuple[Variable, Value]] = []
+        self._leaving: dict[Value, list[int]] = {}
         self._nodes: dict[Node, None] = {}
         self._variables: dict[Variable, Value] = {}
 
@@ -97,6 +101,16 @@ class Graph:
     def nodes(self) -> Iterator[Node]:
         """All nodes, in the order they were added."""
         return iter(self._nodes)
+
+    @property
+    def outputs(self) -> Sequence[Value]:
+        """The outputs, in order."""
+        return self._outputs
+
+    @property
+    def updates(self) -> Sequence[tuple[Variable, Value]]:
+        """The successors of state variables: what each is once a run has succeeded."""
+        return self._updates
 
     def holds(self, node: Node) -> bool:
         """Whether a node is part of this graph."""
@@ -141,8 +155,25 @@ class Graph:
         return node
 
     def add_output(self, value: Value, name: str) -> None:
-        self.outputs.append(value)
+        self._leaving.setdefault(value, []).append(len(self._outputs))
+        self._outputs.append(value)
         self.output_names.append(name)
+
+    def add_update(self, variable: Variable, value: Value) -> None:
+        """Let a state variable become `value` when a run has succeeded."""
+        self._leaving.setdefault(value, []).append(~len(self._updates))
+        self._updates.append((variable, value))
+
+    def with_outputs(self, values: Sequence[Value], names: Sequence[str]) -> Graph:
+        """The same nodes under other outputs, and without successors of states.
+
+        It shares its nodes with this graph: neither may be edited while both are in use.
+        """
+        other = copy.copy(self)
+        other.output_names, other._outputs, other._updates, other._leaving = [], [], [], {}
+        for value, name in zip(values, names, strict=True):
+            other.add_output(value, name)
+        return other
 
     def set_inputs(self, node: Node, inputs: Sequence[Value | None]) -> None:
         """Give a node other inputs."""
@@ -160,13 +191,18 @@ class Graph:
         """Let everything that takes `old` take `new`: nodes, graph outputs and updates."""
         for node in list(old.uses):
             self.set_inputs(node, [new if value is old else value for value in node.inputs])
-        if self.is_output(old):
-            self.outputs = [new if value is old else value for value in self.outputs]
-            self.updates = [(variable, new if value is old else value) for variable, value in self.updates]
+        places = self._leaving.pop(old, [])
+        for place in places:
+            if place >= 0:
+                self._outputs[place] = new
+            else:
+                self._updates[~place] = (self._updates[~place][0], new)
+        if places:
+            self._leaving.setdefault(new, []).extend(places)
 
     def is_output(self, value: Value) -> bool:
         """Whether a value leaves the graph, as an output or as the successor of a state."""
-        return any(value is output for output in self.outputs) or any(value is new for _, new in self.updates)
+        return value in self._leaving
 
     def remove(self, node: Node) -> None:
         """Take out a node that nothing uses.
@@ -213,7 +249,8 @@ class Graph:
     def variables(self) -> list[Variable]:
         """The variables that are used, in the order they were first met."""
         kept = [variable for variable, value in self._variables.items() if value.uses or self.is_output(value)]
-        return kept + [variable for variable, _ in self.updates if variable not in kept]
+        found = set(kept)
+        return kept + [variable for variable, _ in self.updates if variable not in found]
 
     def results(self) -> Iterable[Value]:
         """Everything that must be computed: outputs, then the successors of states."""

@@ -35,6 +35,10 @@ def verify(graph: Graph) -> None:
     for value in graph.results():
         if value.kind in ("input", "node") and value not in reachable:
             raise GraphError(f"The output {value!r} is not computed by this graph.")
+    results = set(graph.results())
+    for value in (*results, *reachable):
+        if graph.is_output(value) != (value in results):
+            raise GraphError(f"The graph is wrong about whether {value!r} leaves it.")
     for value, expected in uses.items():
         if value.uses != expected:
             raise GraphError(f"The uses of {value!r} are {value.uses}, the nodes say {expected}.")

@@ -69,7 +69,7 @@ class Plan:
         values, results: what a run returns, then the states' successors, and their specs.
         known: what shapes alone decide, by the keys of bound arrays.
         copies: outputs that are another array under another name: (output, its value).
-        bound: keys of the arrays that must be bound.
+        bound: keys of the arrays that must be bound; places: which array each key is.
         scaling: how the plan serves smaller batches, if it does.
         pool: contexts that no run uses at the moment; plans that were scaled from this one share it.
     """
@@ -83,6 +83,7 @@ class Plan:
         self.results: list[TensorSpec] = []
         self.copies: list[tuple[int, Value]] = []
         self.bound: list[Key] = []
+        self.places: dict[Key, int] = {}
         self.states: list[Variable] = []
         self.storage = StorageMap()
         self.python_nodes: dict[int, PlannedNode] = {}
@@ -139,7 +140,8 @@ def scaled_plan(plan: Plan, batch: int) -> Plan | None:
     if not numbers.fits:
         return None
     made = Plan(lambda: {value: scaling.spec(value, spec, batch) for value, spec in plan.specs.items()})
-    made.nodes, made.copies, made.bound, made.storage = plan.nodes, plan.copies, plan.bound, plan.storage
+    made.nodes, made.copies, made.storage = plan.nodes, plan.copies, plan.storage
+    made.bound, made.places = plan.bound, plan.places
     made.python_nodes, made.arena_bytes, made.pool = plan.python_nodes, plan.arena_bytes, plan.pool
     made.results = [scaling.spec(value, spec, batch) for value, spec in zip(plan.values, plan.results, strict=True)]
     made.program = Program(
@@ -331,6 +333,7 @@ class _Planner:
             writer.needs(plan.storage.of[value])
         plan.program = writer.program(plan.arena_bytes)
         plan.bound = writer.bound
+        plan.places = {key: index for index, key in enumerate(plan.bound)}
 
     def _storage(self, planned: PlannedNode) -> Callable[[Ref], Storage]:
         """Where the operands of a node's steps are."""

@@ -325,8 +325,8 @@ class _Views:
         storage = plan.storage.of.get(value)
         if storage is None or storage.kind == "bound":
             bound = self._context.bound_arrays()
-            key = ((value,), "")
-            array: Array = bound[plan.bound.index(key)] if key in plan.bound else _leaf_array(value)
+            index = plan.places.get(((value,), ""))
+            array: Array = _leaf_array(value) if index is None else bound[index]
             return array.reshape(spec.shape)  # type: ignore[arg-type]
         if storage.kind == "arena":
             if self._arena is None:
