@@ -1,8 +1,8 @@
 """Parquet and Arrow files as sources.
 
-Small row groups are decoded ahead, several at once; large ones in slices, one after another: memory holds a few
-mebibytes and not a file. A null in a column of numbers is a bad row; a row group that can not be read is as many bad
-rows as it has.
+Small row groups are decoded as a whole and ahead; large ones in pieces, one after another: memory holds a few pieces of
+`PIECE` bytes and not a file. Blocks are cut from pieces without a copy, but for those that cross an edge. A null in a
+column of numbers is a bad row; a row group that can not be read is as many bad rows as it has.
 """
 
 from __future__ import annotations
@@ -24,8 +24,14 @@ from graphflow.runtime.threads import get_num_threads
 
 MOST_AHEAD = 4
 """Row groups that are decoded at once, ahead of the one in use; fewer where there are few processors."""
-SMALL = 16 << 20
-"""Bytes of a row group that is decoded as a whole."""
+PIECE = 8 << 20
+"""Bytes that are decoded at once; row groups of fewer are decoded as a whole."""
+WIDTHS = {"BOOLEAN": 1, "INT32": 4, "FLOAT": 4, "INT64": 8, "DOUBLE": 8}
+"""Bytes of a number in memory; in the file it may take fewer, or more."""
+POINTER = 8
+"""Bytes of any other value in memory, at least."""
+BUFFERS = 4 << 20
+"""Bytes of the buffers through which the columns of a large row group are read."""
 
 
 def need_pyarrow() -> Any:
@@ -125,8 +131,12 @@ class TableSource(Source):
         raise NotImplementedError
 
     def _slices(self, path: Path, group: int, skip: int, size: int, columns: list[str]) -> Iterator[Any]:
-        """Record batches of a group of rows, `skip` of its rows left out."""
+        """Record batches of at most `size` rows of a group (0: of all), `skip` of its rows left out."""
         raise NotImplementedError
+
+    def _rows(self, index: int, columns: list[str]) -> int:
+        """Rows of a piece of a large group."""
+        return max(1, self._groups[index][2] * PIECE // max(1, self._bytes(index, columns)))
 
     def identity(self) -> dict[str, Any]:
         return {"kind": self.kind, "files": [file_identity(path) for path in self._files]}
@@ -135,7 +145,7 @@ class TableSource(Source):
         assert self.rows is not None
         held: list[tuple[Columns, int, list[Bad]]] = []
         count, begin = 0, start
-        for made, rows, bad in self._pieces(start, size, list(columns)):
+        for made, rows, bad in self._pieces(start, list(columns)):
             at = 0
             while at < rows:
                 part = min(size - count, rows - at)
@@ -147,7 +157,7 @@ class TableSource(Source):
         if count:
             yield _block(held, begin, count)
 
-    def _pieces(self, start: int, size: int, columns: list[str]) -> Iterator[tuple[Columns, int, list[Bad]]]:
+    def _pieces(self, start: int, columns: list[str]) -> Iterator[tuple[Columns, int, list[Bad]]]:
         """Good rows, how many rows they stand for, and bad rows numbered from the piece's first."""
         first = bisect_right(self._ends, start)
         waiting: deque[Future[list[Any]] | None] = deque()
@@ -156,22 +166,22 @@ class TableSource(Source):
             try:
                 for index in range(first, len(self._groups)):
                     for later in range(index + len(waiting), min(index + most + 1, len(self._groups))):
-                        small = self._bytes(later, columns) <= SMALL
-                        waiting.append(pool.submit(self._whole, later, start, size, columns) if small else None)
-                    yield from self._group(index, start, size, columns, waiting.popleft())
+                        small = self._bytes(later, columns) <= PIECE
+                        waiting.append(pool.submit(self._whole, later, start, columns) if small else None)
+                    yield from self._group(index, start, columns, waiting.popleft())
             finally:
                 for future in waiting:
                     if future is not None:
                         future.cancel()
 
-    def _whole(self, index: int, start: int, size: int, columns: list[str]) -> list[Any]:
+    def _whole(self, index: int, start: int, columns: list[str]) -> list[Any]:
         """The record batches of a group, from `start` on."""
         file, group, rows = self._groups[index]
         skip = max(0, start - (self._ends[index] - rows))
-        return list(self._slices(self._files[file], group, skip, size, columns))
+        return list(self._slices(self._files[file], group, skip, 0, columns))
 
     def _group(
-        self, index: int, start: int, size: int, columns: list[str], ahead: Future[list[Any]] | None
+        self, index: int, start: int, columns: list[str], ahead: Future[list[Any]] | None
     ) -> Iterator[tuple[Columns, int, list[Bad]]]:
         """The pieces of one group, decoded ahead or now."""
         file, group, rows = self._groups[index]
@@ -180,6 +190,7 @@ class TableSource(Source):
         done = skip = max(0, start - before)
         if rows:
             try:
+                size = self._rows(index, columns)
                 batches = ahead.result() if ahead else self._slices(path, group, skip, size, columns)
                 for batch in batches:
                     yield self._converted(batch, path, before + done)
@@ -266,12 +277,24 @@ class ParquetSource(TableSource):
         file, group, _ = self._groups[index]
         found = self._metadata[self._files[file]].row_group(group)
         parts = (found.column(i) for i in range(found.num_columns))
-        return sum(one.total_uncompressed_size for one in parts if one.path_in_schema.split(".")[0] in columns)
+        wanted = [one for one in parts if one.path_in_schema.split(".")[0] in columns]
+        return sum(
+            one.num_values * WIDTHS[one.physical_type]
+            if one.physical_type in WIDTHS
+            else max(one.total_uncompressed_size, one.num_values * POINTER)
+            for one in wanted
+        )
 
     def _slices(self, path: Path, group: int, skip: int, size: int, columns: list[str]) -> Iterator[Any]:
         import pyarrow.parquet as parquet
 
-        with parquet.ParquetFile(path, metadata=self._metadata[path], buffer_size=1 << 20) as file:
+        metadata = self._metadata[path]
+        if not size:
+            with parquet.ParquetFile(path, metadata=metadata, pre_buffer=True) as file:
+                yield from file.read_row_group(group, columns, use_threads=False).slice(skip).to_batches()
+            return
+        buffer = max(64 << 10, BUFFERS // max(1, len(columns)))
+        with parquet.ParquetFile(path, metadata=metadata, buffer_size=buffer, pre_buffer=False) as file:
             for batch in file.iter_batches(size, row_groups=[group], columns=columns, use_threads=False):
                 if skip >= batch.num_rows:
                     skip -= batch.num_rows
@@ -292,7 +315,7 @@ class ArrowSource(TableSource):
             return reader.schema, [reader.get_batch(i).num_rows for i in range(reader.num_record_batches)]
 
     def _bytes(self, index: int, columns: list[str]) -> int:
-        return SMALL + 1
+        return PIECE + 1
 
     def _slices(self, path: Path, group: int, skip: int, size: int, columns: list[str]) -> Iterator[Any]:
         import pyarrow as pa
@@ -301,5 +324,4 @@ class ArrowSource(TableSource):
             batch = reader.get_batch(group)
             batch.validate(full=True)
             chosen = batch.select(columns)
-            for at in range(skip, batch.num_rows, size):
-                yield chosen.slice(at, size)
+            yield chosen.slice(skip)
