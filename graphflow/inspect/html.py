@@ -31,6 +31,24 @@ BINS = 32
 MOST_COUNTED = 1 << 22
 """Numbers of a weight that its histogram counts; of larger weights every second, third, ... number."""
 
+SCRIPTS = (
+    "data",
+    "state",
+    "rows",
+    "places",
+    "wires",
+    "view",
+    "colours",
+    "drawing",
+    "map",
+    "words",
+    "panel",
+    "search",
+    "input",
+    "start",
+)
+"""The files of the page's script, in their order: what a file needs while it is read stands in an earlier one."""
+
 OPEN_RUNS, OPEN_MODELS = 100, 1500
 """Repeated blocks are open in graphs of fewer nodes; nested models while fewer nodes are seen."""
 
@@ -158,24 +176,29 @@ def histogram(values: Any) -> dict[str, Any]:
 
 def _page(title: str, content: dict[str, Any]) -> str:
     folder = files("graphflow.inspect").joinpath("page")
-    parts = {name: folder.joinpath(f"page.{name}").read_text("utf-8") for name in ("html", "css", "js")}
+    page, style = (folder.joinpath(name).read_text("utf-8") for name in ("page.html", "page.css"))
+    script = _script([folder.joinpath(f"{name}.js").read_text("utf-8") for name in SCRIPTS])
     fields = {
         "{{title}}": _ascii(escape(escaped(title))),
         "{{policy}}": (
-            f"default-src 'none'; script-src '{_hash(parts['js'])}'; style-src '{_hash(parts['css'])}'; "
+            f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; "
             "base-uri 'none'; form-action 'none'"
         ),
-        "{{style}}": parts["css"],
-        "{{script}}": parts["js"],
+        "{{style}}": style,
+        "{{script}}": script,
         "{{data}}": _embedded(content),
     }
-    page = parts["html"]
     pieces = page.split("{{")
     made = [pieces[0]]
     for piece in pieces[1:]:
         name, _, rest = piece.partition("}}")
         made += [fields[f"{{{{{name}}}}}"], rest]
     return "".join(made)
+
+
+def _script(files: Sequence[str]) -> str:
+    """One script of several, whose names are seen by each other and by nothing else."""
+    return '"use strict";\n(() => {\n' + "\n".join(files) + "})();\n"
 
 
 def _hash(text: str) -> str:

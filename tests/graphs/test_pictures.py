@@ -9,6 +9,7 @@ import re
 import stat
 import sys
 from html.parser import HTMLParser
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -26,7 +27,7 @@ from graphflow.cli import main
 from graphflow.errors import ArgumentError, UnsupportedError
 from graphflow.inspect import graph_json, graph_schema, plot_model, to_dot, to_html, to_svg
 from graphflow.inspect.faces import Shown
-from graphflow.inspect.html import histogram
+from graphflow.inspect.html import SCRIPTS, histogram
 from graphflow.layers import Activation, BatchNormalization, Conv2D, Dense, Lambda
 from graphflow.samples import digits
 
@@ -132,6 +133,14 @@ def test_a_page_has_the_same_elements_whatever_the_names_are() -> None:
     assert [tag for tag, _ in plain.found].count("script") == 2
     content = json.loads(hostile.data["data"])
     assert {node["name"] for node in content["graph"]["nodes"]} >= set(NAMES) - {NAMES[3]}
+
+
+def test_every_file_of_the_pages_script_is_in_the_page() -> None:
+    folder = files("graphflow.inspect").joinpath("page")
+    assert sorted(SCRIPTS) == sorted(one.name[:-3] for one in folder.iterdir() if one.name.endswith(".js"))
+    script = parsed(to_html(small())).data["script"]
+    places = [script.index(folder.joinpath(f"{name}.js").read_text("utf-8")) for name in SCRIPTS]
+    assert places == sorted(places)
 
 
 def test_a_page_holds_everything_and_allows_nothing_else() -> None:
