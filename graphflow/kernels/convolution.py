@@ -223,6 +223,12 @@ def _panel_floats(k: int, n: int, isa: Isa) -> int:
     return k * -(-n // isa.vector) * isa.vector
 
 
+def _refuse_conv_transpose(call: Call) -> str | None:
+    if max(call.attrs["strides"]) > 1 and max(call.attrs["dilation"]) > 1:
+        return "strided and dilated"
+    return refuse_weights(call)
+
+
 def _lay_conv_transpose(call: Call) -> Layout:
     x, kernel = call.inputs[0], call.inputs[1]
     assert x is not None and kernel is not None
@@ -299,7 +305,7 @@ ROWS = (
         "conv_transpose_nhwc_f32",
         "conv_transpose",
         "fma taps of a phase",
-        refuse_weights,
+        _refuse_conv_transpose,
         _lay_conv_transpose,
         EPILOGUES,
         STRIDED,
