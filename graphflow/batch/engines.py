@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 from graphflow.batch.job import Engine
@@ -21,6 +22,8 @@ def _dask(workers: int | None) -> Engine | None:
 
 
 def _ray(workers: int | None) -> Engine | None:
+    if not os.environ.get("RAY_ADDRESS"):
+        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # what Ray starts listens to this machine only
     from graphflow.batch.ray import engine
 
     return engine(workers=workers)

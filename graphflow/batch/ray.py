@@ -129,8 +129,7 @@ def engine(address: str | None = None, workers: int | None = None, threads: int 
 
     Args:
         address: of a cluster, see `ray.init`; None: what this process is connected to already, else the cluster that
-            the environment variable RAY_ADDRESS names, else a cluster on this machine, for this job, which listens to
-            this machine only.
+            the environment variable RAY_ADDRESS names, else a cluster on this machine, for this job.
         workers: processes of a cluster that is started here; elsewhere, at most so many shards at a time.
         threads: how many share one run; a task asks Ray for so many processors, at least one.
 
@@ -194,8 +193,6 @@ def _run_range(work: RangeWork, first: int, stop: int) -> list[Entry]:
 def _connected(address: str | None, workers: int | None, threads: int) -> Iterator[Any]:
     """Ray, connected; a connection that is made here ends with the block."""
     found = address or os.environ.get("RAY_ADDRESS")
-    if not found:
-        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     ray = _ray()
     if ray.is_initialized():
         yield ray

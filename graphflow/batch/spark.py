@@ -19,23 +19,23 @@ Array = np.ndarray[Any, Any]
 Outputs = str | Sequence[str] | None
 
 TYPES = {
-    "float16": "float",
-    "float32": "float",
-    "float64": "double",
-    "bool": "boolean",
-    "int8": "tinyint",
-    "uint8": "smallint",
-    "int16": "smallint",
-    "uint16": "int",
-    "int32": "int",
-    "uint32": "bigint",
-    "int64": "bigint",
+    "float16": ("FloatType", "float32"),
+    "float32": ("FloatType", "float32"),
+    "float64": ("DoubleType", "float64"),
+    "bool": ("ByteType", "int8"),
+    "int8": ("ByteType", "int8"),
+    "uint8": ("ShortType", "int16"),
+    "int16": ("ShortType", "int16"),
+    "uint16": ("IntegerType", "int32"),
+    "int32": ("IntegerType", "int32"),
+    "uint32": ("LongType", "int64"),
+    "int64": ("LongType", "int64"),
 }
-"""The type of Spark that holds all values of a dtype."""
+"""The type of Spark that holds all values of a dtype, and how they go there; truth values are 0 and 1."""
 
 
-def return_type(model: Any, outputs: Outputs = None) -> str:
-    """What a column of predictions holds, as Spark writes types.
+def return_type(model: Any, outputs: Outputs = None) -> Any:
+    """What a column of predictions holds, as a `pyspark.sql.types.DataType`.
 
     Args:
         model: a `Model`, a `Session`, a path, or a `Shipped`.
@@ -47,28 +47,26 @@ def return_type(model: Any, outputs: Outputs = None) -> str:
 
     Raises:
         ArgumentError: the model has no output of this name.
-        UnsupportedError: a dtype that Spark has no type for.
-
-    Example:
-        >>> from graphflow.samples import digits
-        >>> return_type(digits.MODEL)
-        'array<float>'
-        >>> return_type(digits.MODEL, ["digit"])
-        'struct<`digit`:array<float>>'
+        UnsupportedError: pyspark is not installed; or a dtype that Spark has no type for.
     """
+    with needed("pyspark", "spark"):
+        from pyspark.sql.types import StructField, StructType
     ship = shipped(model)
     places, specs = ship.chosen(outputs), ship.outputs()
     types = [_type_of(specs[place], ship.output_names[place]) for place in places]
     if _alone(places, outputs):
         return types[0]
-    names = [ship.output_names[place].replace("`", "``") for place in places]
-    return f"struct<{','.join(f'`{name}`:{one}' for name, one in zip(names, types, strict=True))}>"
+    names = [ship.output_names[place] for place in places]
+    return StructType([StructField(name, one) for name, one in zip(names, types, strict=True)])
 
 
-def _type_of(spec: TensorSpec, name: str) -> str:
+def _type_of(spec: TensorSpec, name: str) -> Any:
+    from pyspark.sql import types
+
     if spec.dtype not in TYPES:
         raise UnsupportedError(f"Spark has no type for output {name!r} of {spec.dtype}.")
-    return TYPES[spec.dtype] if len(spec.shape) == 1 else f"array<{TYPES[spec.dtype]}>"
+    number = getattr(types, TYPES[spec.dtype][0])()
+    return number if len(spec.shape) == 1 else types.ArrayType(number)
 
 
 def _alone(places: Sequence[int], outputs: Outputs) -> bool:
@@ -150,8 +148,9 @@ class PredictFn:
 
 
 def _flat(array: Array) -> Array:
-    """Rows as numbers or vectors."""
-    return array if array.ndim < 3 else array.reshape(len(array), int(np.prod(array.shape[1:])))
+    """Rows as numbers or vectors, of a dtype that Spark has."""
+    flat = array if array.ndim < 3 else array.reshape(len(array), int(np.prod(array.shape[1:])))
+    return flat.astype(TYPES[array.dtype.name][1], copy=False)
 
 
 def _broadcast(ship: Shipped, spark: Any) -> Any:
@@ -191,8 +190,8 @@ def predict_udf(
 
     Returns:
         A function that takes a column for each input, in the model's order (numbers, or arrays that hold the numbers of
-        a row), and gives a column of `return_type(model, outputs)`. A model of one input of vectors also takes as many
-        columns as a vector has numbers.
+        a row; `pyspark.sql.functions.array` makes them of several columns), and gives a column of
+        `return_type(model, outputs)`.
 
     Raises:
         ArgumentError: unknown outputs.
@@ -203,10 +202,9 @@ def predict_udf(
     ship = shipped(model, batch_size, threads)
     if spark_batch < 1:
         raise ArgumentError(f"spark_batch must be at least 1, received {spark_batch}.")
-    run: Any = predict_batch_udf
-    return run(
+    return predict_batch_udf(
         PredictFn(ship, outputs, spark=spark),
         return_type=return_type(ship, outputs),
         batch_size=spark_batch,
-        input_tensor_shapes=input_tensor_shapes(ship) if shapes is None else [list(one) for one in shapes],
+        input_tensor_shapes=[list(one) for one in (input_tensor_shapes(ship) if shapes is None else shapes)],
     )

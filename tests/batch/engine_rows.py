@@ -62,6 +62,16 @@ def check_job(folder: Path, engine: Any, name: str = "scores.parquet") -> None:
     assert job.run(engine=engine).status == "already finished"
 
 
+class AlwaysKills:
+    """A `map=` that kills every process that comes to row 400."""
+
+    def __call__(self, columns: Any) -> Any:
+        rows = columns["data"]
+        if (rows == X[400]).all(axis=1).any():
+            os.kill(os.getpid(), signal.SIGKILL)
+        return rows
+
+
 class Fails:
     """A `map=` that finds a bad row."""
 

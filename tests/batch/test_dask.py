@@ -10,12 +10,25 @@ from typing import Any
 
 import numpy as np
 import pytest
-from engine_rows import EXPECTED, EXPECTED_PAIR, META, MODEL, PAIR, SETTINGS, WORDS, Fails, KillsOnce, X, check_job
+from engine_rows import (
+    EXPECTED,
+    EXPECTED_PAIR,
+    META,
+    MODEL,
+    PAIR,
+    SETTINGS,
+    WORDS,
+    AlwaysKills,
+    Fails,
+    KillsOnce,
+    X,
+    check_job,
+)
 
 from graphflow import Input, Model
 from graphflow.batch import Job
 from graphflow.batch.dask import engine, map_array, map_bag, map_dataframe
-from graphflow.errors import ArgumentError, DataError, ShapeError
+from graphflow.errors import ArgumentError, DataError, GraphflowError, ShapeError
 from graphflow.layers import GRU, Conv1D
 
 pytestmark = pytest.mark.cluster
@@ -207,6 +220,13 @@ def test_a_bad_row_stops_the_job_and_it_goes_on(client: Any, tmp_path: Path) -> 
     assert (report.rows, report.bad_rows) == (640, 1) and report.resumed_rows >= 32
     Job(MODEL, np.delete(X, 400, 0), tmp_path / "z.csv", **SETTINGS).run()
     assert (tmp_path / "y.csv").read_bytes() == (tmp_path / "z.csv").read_bytes()
+
+
+def test_workers_that_always_die_end_the_job_which_can_go_on(client: Any, tmp_path: Path) -> None:
+    job = Job(MODEL, X, tmp_path / "y.npy", map=AlwaysKills(), **SETTINGS)
+    with pytest.raises(GraphflowError, match="died again and again in one shard"):
+        job.run(engine=engine(client))
+    assert job.can_resume()
 
 
 def test_the_command_starts_its_own_cluster(tmp_path: Path) -> None:

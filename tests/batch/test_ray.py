@@ -13,12 +13,25 @@ from typing import Any
 
 import numpy as np
 import pytest
-from engine_rows import EXPECTED, EXPECTED_PAIR, META, MODEL, PAIR, SETTINGS, WORDS, Fails, KillsOnce, X, check_job
+from engine_rows import (
+    EXPECTED,
+    EXPECTED_PAIR,
+    META,
+    MODEL,
+    PAIR,
+    SETTINGS,
+    WORDS,
+    AlwaysKills,
+    Fails,
+    KillsOnce,
+    X,
+    check_job,
+)
 
 from graphflow.batch import Job
 from graphflow.batch.ray import Predictor, engine, map_dataset
 from graphflow.batch.shipping import Shipped
-from graphflow.errors import ArgumentError, DataError
+from graphflow.errors import ArgumentError, DataError, GraphflowError
 
 pytestmark = pytest.mark.cluster
 HERE = str(Path(__file__).parent)
@@ -135,6 +148,13 @@ def test_a_bad_row_stops_the_job_and_it_goes_on(ray: Any, tmp_path: Path) -> Non
     assert (report.rows, report.bad_rows) == (640, 1) and report.resumed_rows >= 32
     Job(MODEL, np.delete(X, 400, 0), tmp_path / "z.csv", **SETTINGS).run()
     assert (tmp_path / "y.csv").read_bytes() == (tmp_path / "z.csv").read_bytes()
+
+
+def test_workers_that_always_die_end_the_job_which_can_go_on(ray: Any, tmp_path: Path) -> None:
+    job = Job(MODEL, X, tmp_path / "y.npy", map=AlwaysKills(), **SETTINGS)
+    with pytest.raises(GraphflowError, match="died again and again in one shard"):
+        job.run(engine=engine())
+    assert job.can_resume()
 
 
 def test_the_command_starts_its_own_ray(tmp_path: Path) -> None:
