@@ -4,8 +4,9 @@
                                                    |
                                                 journal
 
-`Job` puts the parts together; `sources` and `sinks` hold one file for each kind; `durable` is the one place that
-writes; `shards` runs a range of shards in this process, which is what engines of many processes call.
+`Job` puts the parts together: `header` says what a job is and what is there of it, `running` does what is left,
+`ending` makes the output. `sources` and `sinks` hold one file for each kind; `durable` is the one place that writes;
+`shards` runs a range of shards in this process, which is what engines of many processes call.
 """
 
 from __future__ import annotations
