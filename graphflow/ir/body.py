@@ -17,7 +17,7 @@ from graphflow.operand import Operand
 from graphflow.ops.dispatch import infer, tracing
 from graphflow.ops.scan import Step, Traced, install_tracer
 from graphflow.ops.shape import follow
-from graphflow.spec import TensorSpec, element_count, spec_of
+from graphflow.spec import TensorSpec, spec_of
 from graphflow.variable import Variable
 
 Array = np.ndarray[Any, Any]
@@ -62,19 +62,6 @@ class Body:
             made = node.op.run_reference(node.attrs, [None if value is None else array(value) for value in node.inputs])
             known.update(zip(node.outputs, made, strict=True))
         return tuple(array(value) for value in self.graph.outputs)
-
-    def flops(self, specs: Sequence[TensorSpec]) -> int:
-        """Floating-point operations of one run, all sizes known."""
-        found = self.specs(specs)
-        total = 0
-        for node in self.order:
-            inputs = [None if value is None else found.get(value, value.spec) for value in node.inputs]
-            outputs = [found[value] for value in node.outputs]
-            if node.op.flops is not None:
-                total += node.op.flops(node.attrs, inputs, outputs)
-            else:
-                total += sum(element_count(spec.shape) or 0 for spec in outputs)
-        return total
 
     def __reduce__(self) -> tuple[Any, ...]:
         from graphflow.ir.data import from_data, to_data

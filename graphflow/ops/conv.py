@@ -5,7 +5,6 @@ A layer with channels first transposes around it; a pass takes inverse pairs of 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -89,11 +88,7 @@ def _conv_reference(attrs: Attrs, x: Array, kernel: Array, bias: Array | None, r
     return finish(attrs, y.astype(x.dtype, copy=False), bias, residual)
 
 
-def _conv_flops(attrs: Attrs, inputs: Any, outputs: Any) -> int:
-    return int(2 * math.prod(inputs[1].shape[:-1]) * math.prod(outputs[0].shape))
-
-
-CONV = define("conv", _infer_conv, _conv_reference, tolerance=2e-5, flops=_conv_flops)
+CONV = define("conv", _infer_conv, _conv_reference, tolerance=2e-5)
 
 
 def conv_attrs(rank: int, strides: Any, padding: str, dilation_rate: Any, groups: int) -> Attrs:

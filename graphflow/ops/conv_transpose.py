@@ -7,7 +7,6 @@ y   (i * stride)   |<-- kernel -->|
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from itertools import product
 from typing import Any
@@ -65,16 +64,11 @@ def _conv_transpose_reference(
     return finish(attrs, np.ascontiguousarray(whole[(slice(None), *kept)]), bias, residual)
 
 
-def _conv_transpose_flops(attrs: Attrs, inputs: Any, outputs: Any) -> int:
-    return int(2 * math.prod(inputs[1].shape[:-1]) * math.prod(inputs[0].shape))
-
-
 CONV_TRANSPOSE = define(
     "conv_transpose",
     _infer_conv_transpose,
     _conv_transpose_reference,
     tolerance=2e-5,
-    flops=_conv_transpose_flops,
 )
 
 

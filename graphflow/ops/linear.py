@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -54,11 +53,7 @@ def _dense_reference(attrs: Attrs, x: Array, kernel: Array, bias: Array | None, 
     return finish(attrs, np.einsum("...k,kn->...n", x, kernel), bias, residual)
 
 
-def _dense_flops(attrs: Attrs, inputs: Any, outputs: Any) -> int:
-    return int(2 * inputs[1].shape[0] * math.prod(outputs[0].shape))
-
-
-DENSE = define("dense", _infer_dense, _dense_reference, tolerance=2e-5, flops=_dense_flops)
+DENSE = define("dense", _infer_dense, _dense_reference, tolerance=2e-5)
 
 
 def dense(x: Any, kernel: Any, bias: Any = None) -> Any:
@@ -82,10 +77,6 @@ def _infer_matmul(attrs: Attrs, specs: Any, values: Any) -> tuple[TensorSpec, ..
     return (a.with_shape((*batch, a.shape[-2], b.shape[-1])),)
 
 
-def _matmul_flops(attrs: Attrs, inputs: Any, outputs: Any) -> int:
-    return int(2 * inputs[0].shape[-1] * math.prod(outputs[0].shape))
-
-
 def _matmul_reference(attrs: Attrs, a: Array, b: Array) -> Array:
     return compute(attrs.get("activation", LINEAR), np.einsum("...mk,...kn->...mn", a, b))
 
@@ -95,7 +86,6 @@ MATMUL = define(
     _infer_matmul,
     _matmul_reference,
     tolerance=2e-5,
-    flops=_matmul_flops,
 )
 
 

@@ -76,11 +76,7 @@ def _local_reference(attrs: Attrs, x: Array, kernel: Array, bias: Array | None, 
     return finish(attrs, y.astype(x.dtype, copy=False), bias, residual)
 
 
-def _local_flops(attrs: Attrs, inputs: Any, outputs: Any) -> int:
-    return int(2 * inputs[1].shape[1] * math.prod(outputs[0].shape))
-
-
-LOCALLY_CONNECTED = define("locally_connected", _infer_local, _local_reference, tolerance=2e-5, flops=_local_flops)
+LOCALLY_CONNECTED = define("locally_connected", _infer_local, _local_reference, tolerance=2e-5)
 
 
 def locally_connected(

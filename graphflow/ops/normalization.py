@@ -76,11 +76,7 @@ def _layer_norm_reference(attrs: Attrs, x: Array, gamma: Array | None, beta: Arr
     return np.asarray(y if beta is None else y + beta)
 
 
-def _normal_flops(attrs: Attrs, inputs: Any, outputs: Any) -> int:
-    return int(8 * math.prod(outputs[0].shape))
-
-
-LAYER_NORM = define("layer_norm", _infer_layer_norm, _layer_norm_reference, tolerance=2e-5, flops=_normal_flops)
+LAYER_NORM = define("layer_norm", _infer_layer_norm, _layer_norm_reference, tolerance=2e-5)
 
 
 def layer_norm(
@@ -127,7 +123,7 @@ def _group_norm_reference(attrs: Attrs, x: Array, gamma: Array | None, beta: Arr
     return np.asarray(y if beta is None else y + beta)
 
 
-GROUP_NORM = define("group_norm", _infer_group_norm, _group_norm_reference, tolerance=2e-5, flops=_normal_flops)
+GROUP_NORM = define("group_norm", _infer_group_norm, _group_norm_reference, tolerance=2e-5)
 
 
 def group_norm(x: Any, groups: int, gamma: Any = None, beta: Any = None, epsilon: float = 1e-3) -> Any:

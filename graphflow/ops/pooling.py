@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -55,12 +54,8 @@ def _average_reference(attrs: Attrs, x: Array) -> Array:
     return np.ascontiguousarray(_windows(x, attrs, 0).sum(axis=axes) / counts).astype(x.dtype, copy=False)
 
 
-def _pool_flops(attrs: Attrs, inputs: Any, outputs: Any) -> int:
-    return int(math.prod(attrs["size"]) * math.prod(outputs[0].shape))
-
-
-MAX_POOL = define("max_pool", _infer_pool, _max_reference, flops=_pool_flops)
-AVERAGE_POOL = define("average_pool", _infer_pool, _average_reference, tolerance=2e-6, flops=_pool_flops)
+MAX_POOL = define("max_pool", _infer_pool, _max_reference)
+AVERAGE_POOL = define("average_pool", _infer_pool, _average_reference, tolerance=2e-6)
 
 
 def _attrs(x: Any, size: Any, strides: Any, padding: str) -> Attrs:

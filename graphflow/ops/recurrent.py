@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -122,15 +121,7 @@ def _lstm_reference(
     return _over_steps(attrs, _project(x, kernel, bias), states, mask, step)
 
 
-def _flops(gates: int, other: int) -> Callable[[Attrs, Any, Any], int]:
-    def flops(attrs: Attrs, inputs: Any, outputs: Any) -> int:
-        x, units = inputs[0], inputs[2].shape[0]
-        return int(math.prod(x.shape[:2]) * (2 * gates * units * (x.shape[2] + units) + other * units))
-
-    return flops
-
-
-LSTM = define("lstm", _infer_lstm, _lstm_reference, single=False, tolerance=1e-4, flops=_flops(4, 30))
+LSTM = define("lstm", _infer_lstm, _lstm_reference, single=False, tolerance=1e-4)
 
 
 def lstm(
@@ -202,7 +193,7 @@ def _gru_reference(
     return _over_steps(attrs, _project(x, kernel, outer), (_start(x, units, h0),), mask, step)
 
 
-GRU = define("gru", _infer_gru, _gru_reference, single=False, tolerance=1e-4, flops=_flops(3, 24))
+GRU = define("gru", _infer_gru, _gru_reference, single=False, tolerance=1e-4)
 
 
 def gru(
@@ -261,7 +252,7 @@ def _rnn_reference(
     return _over_steps(attrs, _project(x, kernel, bias), (_start(x, recurrent.shape[0], h0),), mask, step)
 
 
-RNN = define("rnn", _infer_rnn, _rnn_reference, single=False, tolerance=1e-4, flops=_flops(1, 6))
+RNN = define("rnn", _infer_rnn, _rnn_reference, single=False, tolerance=1e-4)
 
 
 def simple_rnn(

@@ -19,7 +19,6 @@ Specs = Sequence[TensorSpec | None]
 Values = Sequence[Array | None]
 Infer = Callable[[Attrs, Any, Values], tuple[TensorSpec, ...]]
 Reference = Callable[..., Any]
-Flops = Callable[[Attrs, Any, Any], int]
 
 EFFECTS = ("pure", "random", "state", "opaque")
 
@@ -42,13 +41,11 @@ class OpDef:
         reference: from attributes and arrays (None for an input left out) to an array, or a tuple when not `single`.
         single: whether there is exactly one output, returned bare.
         tolerance: how far a kernel may differ from the reference, relative to the largest absolute output.
-        flops: from attributes, input and output specs (all static) to floating-point operations; None: one per output
-            element.
         effect: "pure", "random", "state" or "opaque"; only pure nodes are folded, merged or dropped.
         widens: whether the reference gets narrow floats, and data types that NumPy does not have, as float32 or int32.
     """
 
-    __slots__ = ("effect", "flops", "infer", "name", "reference", "single", "tolerance", "widens")
+    __slots__ = ("effect", "infer", "name", "reference", "single", "tolerance", "widens")
 
     def __init__(
         self,
@@ -58,7 +55,6 @@ class OpDef:
         *,
         single: bool = True,
         tolerance: float = 0.0,
-        flops: Flops | None = None,
         effect: str = "pure",
         widens: bool = True,
     ) -> None:
@@ -67,7 +63,6 @@ class OpDef:
         self.reference = reference
         self.single = single
         self.tolerance = tolerance
-        self.flops = flops
         self.effect = effect
         self.widens = widens
 

@@ -32,8 +32,6 @@ class Body(Protocol):
 
     def run(self, arrays: Sequence[Array]) -> tuple[Array, ...]: ...
 
-    def flops(self, specs: Sequence[TensorSpec]) -> int: ...
-
 
 class Traced(NamedTuple):
     """A traced step: its body, the state variables it updates (their values go in after the states and come out after
@@ -119,12 +117,7 @@ def _scan_reference(attrs: Attrs, *arrays: Array) -> tuple[Array, ...]:
     return (*outputs, *states)
 
 
-def _scan_flops(attrs: Attrs, inputs: Any, outputs: Any) -> int:
-    specs, steps = _body_specs(attrs, inputs)
-    return int((steps or 0) * attrs["body"].flops(specs))
-
-
-SCAN = define("scan", _infer_scan, _scan_reference, single=False, tolerance=1e-4, flops=_scan_flops)
+SCAN = define("scan", _infer_scan, _scan_reference, single=False, tolerance=1e-4)
 
 
 def scan(

@@ -84,11 +84,7 @@ def _reference(attrs: Attrs, x: Array) -> Array:
     return np.asarray(_windows(attrs, x, 0).sum(axis=axes) / counts).astype(x.dtype)
 
 
-def _flops(attrs: Attrs, inputs: Any, outputs: Any) -> int:
-    return int(math.prod(attrs["size"]) * math.prod(outputs[0].shape))
-
-
-POOL = define("pool_channels_first", _infer, _reference, tolerance=4e-6, flops=_flops)
+POOL = define("pool_channels_first", _infer, _reference, tolerance=4e-6)
 
 
 def pool_channels_first(
