@@ -197,6 +197,8 @@ class ShardRunner:
                 raise self._stopped(bad) from error
             work.outputs, work.kept, work.bad = made, work.kept[kept], sorted([*work.bad, *bad])
         work.inputs = None
+        columns = work.block.columns
+        work.block.columns = {name: columns[name] for name in self.settings.ids if name in columns}
         return work
 
     def _outputs(self, inputs: list[Array]) -> list[Array]:
