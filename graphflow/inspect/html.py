@@ -17,13 +17,20 @@ from typing import Any
 
 import numpy as np
 
-from graphflow.inspect.faces import CATEGORIES, Shown, box_size, group_lines, lines_of
+from graphflow.inspect.faces import (
+    BOX_PADDING,
+    CATEGORIES,
+    LINE_HEIGHT,
+    SIZES,
+    STRIPE,
+    Shown,
+    box_size,
+    group_lines,
+    lines_of,
+)
 from graphflow.inspect.graph_json import graph_dict, variables_of
 from graphflow.inspect.graphs import GraphData, graph_data
-from graphflow.inspect.layout import Group, find_repeats, group_tree, lay_out
-from graphflow.inspect.layout import place as constants
-from graphflow.inspect.layout.arrange import BEND_GAP, BEND_WIDTH, NODE_GAP
-from graphflow.inspect.layout.place import Layout
+from graphflow.inspect.layout import Group, Layout, distances, find_repeats, group_tree, lay_out
 from graphflow.inspect.text import escaped
 
 SHOWN = Shown()
@@ -134,8 +141,8 @@ def _groups(layout: Layout, groups: Sequence[Group]) -> list[dict[str, Any]]:
                 "closed": list(box_size(group_lines(group))),
                 "row": made.row,
                 "x": [round(one, 1) for one in made.x],
-                "entries": inside.entries,
-                "exits": inside.exits,
+                "entries": list(inside.entries),
+                "exits": list(inside.exits),
                 "crossed": made.crossed,
                 "nets": [[*net.key, net.source, net.targets, net.bends, int(net.far)] for net in inside.nets],
             }
@@ -143,11 +150,10 @@ def _groups(layout: Layout, groups: Sequence[Group]) -> list[dict[str, Any]]:
     return found
 
 
-def _constants() -> dict[str, float]:
-    """The distances that the page shares with the drawings made here."""
-    names = ("ROW_GAP", "PORT_GAP", "SLANT", "MOST_SLANT", "BAND_GAP", "BAND_LEAST", "BAND_SHAPE", "HEADER", "PADDING")
-    found = {name: float(getattr(constants, name)) for name in (*names, "MARGIN")}
-    return {**found, "BEND_GAP": BEND_GAP, "BEND_WIDTH": BEND_WIDTH, "NODE_GAP": NODE_GAP}
+def _constants() -> dict[str, Any]:
+    """The sizes that the page shares with the drawings made here."""
+    found = {name: value for name, value in vars(distances).items() if name.isupper()}
+    return {**found, "SIZES": SIZES, "LINE_HEIGHT": LINE_HEIGHT, "BOX_PADDING": BOX_PADDING, "STRIPE": STRIPE}
 
 
 def histogram(values: Any) -> dict[str, Any]:

@@ -21,8 +21,8 @@ from graphflow.inspect.faces import (
     shortened,
 )
 from graphflow.inspect.graphs import GraphData, graph_data
-from graphflow.inspect.layout import Box, Drawing, Group, Link, draw, find_repeats, group_tree, lay_out
-from graphflow.inspect.layout.place import HEADER, Layout
+from graphflow.inspect.layout import Box, Drawing, Group, Layout, Link, draw, find_repeats, group_tree, lay_out
+from graphflow.inspect.layout.distances import HEADER
 from graphflow.inspect.text import escaped
 
 STYLE = """

@@ -14,7 +14,7 @@ from graphflow import Input, Model, Sequential
 from graphflow.inspect.graphs import graph_data
 from graphflow.inspect.layout import Box, Drawing, Group, draw, find_repeats, group_tree, lay_out
 from graphflow.inspect.layout.arrange import Net, arrange
-from graphflow.inspect.layout.place import HEADER
+from graphflow.inspect.layout.distances import HEADER
 from graphflow.layers import Activation, Add, Dense
 
 

@@ -13,10 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from graphflow.inspect.layout.distances import BEND_GAP, BEND_WIDTH, NODE_GAP
 from graphflow.inspect.layout.straight import coordinates
 
-BEND_WIDTH = 6.0
-NODE_GAP, BEND_GAP = 26.0, 12.0
 MOST_BENDS = 8
 """Bends for each member, beyond a thousand; the longest ways go straight when there would be more."""
 

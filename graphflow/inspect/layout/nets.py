@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import count
 
 from graphflow.inspect.graphs.data import GraphData
 from graphflow.inspect.layout.arrange import Net
@@ -14,14 +15,14 @@ Key = tuple[int, int]
 
 @dataclass(slots=True)
 class Inside:
-    """What happens inside one group: its nets, and the tensors that come in and go out, in order.
+    """What happens inside one group: its nets, and the tensors that come in and go out, in order, with their items.
 
     The items of the nets count the members first, then the entries, then the exits.
     """
 
     nets: list[Net] = field(default_factory=list)
-    entries: list[Key] = field(default_factory=list)
-    exits: list[Key] = field(default_factory=list)
+    entries: dict[Key, int] = field(default_factory=dict)
+    exits: dict[Key, int] = field(default_factory=dict)
 
 
 def nets_of(data: GraphData, root: Group) -> dict[Group, Inside]:
@@ -68,11 +69,10 @@ def _steps(
 
 def _numbered(group: Group, keys: dict[Key, tuple[int | None, dict[int | None, None]]]) -> Inside:
     inside = Inside()
-    inside.entries = [key for key, (start, _) in keys.items() if start is None]
-    inside.exits = [key for key, (_, ends) in keys.items() if None in ends]
-    entry = {key: len(group.members) + index for index, key in enumerate(inside.entries)}
-    exit_ = {key: len(group.members) + len(entry) + index for index, key in enumerate(inside.exits)}
+    items = count(len(group.members))
+    inside.entries = {key: next(items) for key, (start, _) in keys.items() if start is None}
+    inside.exits = {key: next(items) for key, (_, ends) in keys.items() if None in ends}
     for key, (start, ends) in keys.items():
-        source = entry[key] if start is None else start
-        inside.nets.append(Net(key, source, [exit_[key] if end is None else end for end in ends]))
+        source = inside.entries[key] if start is None else start
+        inside.nets.append(Net(key, source, [inside.exits[key] if end is None else end for end in ends]))
     return inside

@@ -68,7 +68,7 @@ function dots(c, width, height) {
 
 function title(c, group, box) {
   const text = `\u2212  ${show(group.title) || `${group.members.length.toLocaleString("en")} \u00d7`}`;
-  c.font = `600 12px ${ink.font}`;
+  c.font = `600 ${C.SIZES[0]}px ${ink.font}`;
   c.textBaseline = "alphabetic";
   c.lineWidth = 5; c.strokeStyle = ink.box; c.fillStyle = ink.ink;
   const fitted = fitText(c, text, box[2] - 20);
@@ -109,10 +109,10 @@ function card(c, box, fill, texts, marked, pale, rough) {
   }
   if (view.scale > 0.32) {
     texts.forEach((text, index) => {
-      c.font = index === 0 ? `600 12px ${ink.font}` : `${index === 1 ? 11 : 10.5}px ${ink.font}`;
+      c.font = `${index === 0 ? "600 " : ""}${C.SIZES[Math.min(index, 2)]}px ${ink.font}`;
       c.fillStyle = [ink.ink, ink.soft, ink.faint][Math.min(index, 2)];
       c.textBaseline = "alphabetic";
-      c.fillText(fitText(c, text, width - 17), x + 13, y + 18 + index * 15);
+      c.fillText(fitText(c, text, width - 17), x + C.STRIPE + C.BOX_PADDING, y + C.BOX_PADDING + C.SIZES[0] - 2 + index * C.LINE_HEIGHT);
     });
   } else if (texts.length) {
     c.font = `600 ${Math.min(20, height * 0.42)}px ${ink.font}`;

@@ -100,7 +100,7 @@ function breaks(height, gap, crossed, width) {
   const piece = (from, to) => { let sum = 0; for (let row = from; row < to; row++) sum += height[row] + gap[row]; return sum; };
   const total = piece(0, height.length) - (gap.length ? gap[0] : 0);
   const most = Math.max(C.BAND_LEAST, Math.sqrt(total * (width + C.BAND_GAP) * C.BAND_SHAPE));
-  if (total <= 1.3 * most) return [];
+  if (total <= C.BAND_SPARE * most) return [];
   const allowed = [];
   for (let row = 1; row < height.length; row++) if (crossed[row] <= 1 && height[row]) allowed.push(row);
   const found = [];
@@ -108,7 +108,7 @@ function breaks(height, gap, crossed, width) {
   allowed.forEach((row, index) => {
     now += piece(start, row);
     start = row;
-    if (now > C.BAND_LEAST / 4 && now + piece(row, allowed[index + 1] ?? height.length) > most) { found.push(row); now = 0; }
+    if (now > C.BAND_LEAST * C.BAND_BEGUN && now + piece(row, allowed[index + 1] ?? height.length) > most) { found.push(row); now = 0; }
   });
   return found;
 }
