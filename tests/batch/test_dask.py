@@ -210,6 +210,33 @@ def test_a_job_gives_the_bytes_of_the_local_one(client: Any, tmp_path: Path, nam
     check_job(tmp_path, engine(client), name)
 
 
+def test_what_one_engine_began_another_goes_on_with(client: Any, tmp_path: Path) -> None:
+    """Here, there and in between: the bytes are the same."""
+
+    def until(shards: int) -> Any:
+        def some(job: Job, header: Any, ranges: Any, commit: Any) -> None:
+            left = iter(range(shards))
+
+            def counted(entry: Any) -> None:
+                commit(entry)
+                if next(left, None) is None:
+                    raise KeyboardInterrupt
+
+            engine(client)(job, header, ranges, counted)
+
+        return some
+
+    job = Job(MODEL, X, tmp_path / "y.parquet", **SETTINGS)
+    for shards in (3, 5):
+        with pytest.raises(KeyboardInterrupt):
+            job.run(engine=until(shards))
+    report = job.run()
+    assert report.resumed_rows == (4 + 6) * 32
+    (tmp_path / "here").mkdir()
+    Job(MODEL, X, tmp_path / "here" / "y.parquet", **SETTINGS).run()
+    assert (tmp_path / "y.parquet").read_bytes() == (tmp_path / "here" / "y.parquet").read_bytes()
+
+
 def test_a_bad_row_stops_the_job_and_it_goes_on(client: Any, tmp_path: Path) -> None:
     job = Job(MODEL, X, tmp_path / "y.csv", map=Fails(), **SETTINGS)
     with pytest.raises(DataError, match=r"row 400: ValueError: row of no use"):
