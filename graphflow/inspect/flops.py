@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from graphflow.inspect.costs import count
+from graphflow.inspect.counting import count
 from graphflow.inspect.data import Report
 from graphflow.inspect.subject import Subject, layer_name, running
 from graphflow.inspect.table import sized, table

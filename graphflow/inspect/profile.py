@@ -10,7 +10,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from graphflow.errors import ArgumentError
-from graphflow.inspect.costs import count
+from graphflow.inspect.counting import count
 from graphflow.inspect.data import Report
 from graphflow.inspect.roofline import Roofline, roofline
 from graphflow.inspect.subject import Subject, layer_name, subject_for

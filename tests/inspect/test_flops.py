@@ -12,7 +12,9 @@ from graphflow import Input, Model, Sequential, ops
 from graphflow import layers as L
 from graphflow.errors import ArgumentError, ShapeError
 from graphflow.inspect import flops
-from graphflow.inspect.costs import COSTS, QUANTITIES, UNCOUNTED, names_in
+from graphflow.inspect.costs import COSTS, UNCOUNTED
+from graphflow.inspect.counting import names_in
+from graphflow.inspect.quantities import QUANTITIES
 from graphflow.ops import OPS
 from graphflow.ops.interpolate import interpolate
 
