@@ -80,7 +80,7 @@ def _random(w: Writer, node: Node) -> None:
     raise w.refusal("it draws random numbers, and those of ONNX are others, which no seed makes the same")
 
 
-UNSAID: tuple[str, ...] = ("dft", "fold_blocks", "grid_sample")
+UNSAID: tuple[str, ...] = ("deform_conv", "dft", "fold_blocks", "grid_sample", "roi_align")
 """Ops that only ONNX files bring, no layer: they are read, but not written yet."""
 
 

@@ -15,6 +15,7 @@ from graphflow.formats.onnx_write import (
     recurrent,
     reductions,
     scalar,
+    sized,
     windows,
 )
 from graphflow.formats.onnx_write.writer import Converter
@@ -32,6 +33,7 @@ CONVERTERS: dict[str, Converter] = {
     **indexing.CONVERTERS,
     **interpolation.CONVERTERS,
     **scalar.CONVERTERS,
+    **sized.CONVERTERS,
     **quantization.CONVERTERS,
 }
 """Op name to the function that writes a node of it."""
