@@ -246,6 +246,7 @@ def _matches(a: Values, b: Values, tolerance: float) -> list[tuple[str, Named, A
     found: list[tuple[str, Named, Array] | None] = []
     taken = {one.name for (one, _), hit in zip(a, named, strict=True) if hit}
     free = [pair for pair in b if pair[0].name not in taken]
+    free += [(one, turned) for one, array in free for turned in _turned(array)]
     for (one, array), hit in zip(a, named, strict=True):
         if hit:
             found.append(("name", *by_name[one.name]))
@@ -254,6 +255,11 @@ def _matches(a: Values, b: Values, tolerance: float) -> list[tuple[str, Named, A
         nearest = min(apart, key=lambda one: one[0], default=None)
         found.append(None if nearest is None else ("value" if nearest[0] <= tolerance else "", *nearest[1:]))
     return found
+
+
+def _turned(array: Array) -> list[Array]:
+    """A value with channels first as it is with channels last, and the other way round."""
+    return [np.moveaxis(array, 1, -1), np.moveaxis(array, -1, 1)] if array.ndim > 2 else []
 
 
 def _relative(a: Array, b: Array) -> tuple[float, float, tuple[int, ...]]:
