@@ -1,0 +1,44 @@
+"""Blocks cut from pieces of row groups, and columns turned into rows by tiles."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from graphflow.batch.mapping import LEAST_TILE, side_by_side
+from graphflow.batch.sources import open_source
+
+
+@pytest.mark.parametrize("rows", [0, 1, LEAST_TILE - 1, LEAST_TILE, 2 * LEAST_TILE + 1])
+@pytest.mark.parametrize("width", [2, 300])
+def test_columns_side_by_side(rows: int, width: int) -> None:
+    rng = np.random.default_rng(rows)
+    kinds = ["float32", "float64", "int32", "uint8"]
+    parts = [(rng.standard_normal(rows) * 100).astype("int8").astype(kinds[i % 4]) for i in range(width)]
+    parts[1] = parts[1] + 1 / 3
+    expected = np.stack(parts, axis=1)
+    assert np.array_equal(side_by_side(parts), expected)
+    made = side_by_side(parts, "float32")
+    assert made.dtype == np.float32
+    assert np.array_equal(made, expected.astype("float32"))
+
+
+@pytest.mark.parametrize("start", [0, 40, 160])
+@pytest.mark.parametrize("piece", [1, 100, 1 << 20])
+def test_pieces_of_row_groups_make_whole_blocks(
+    piece: int, start: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pa = pytest.importorskip("pyarrow", reason="Parquet files are read by pyarrow")
+    import pyarrow.parquet as pq
+
+    from graphflow.batch.sources import tables
+
+    monkeypatch.setattr(tables, "PIECE", piece)
+    x = np.random.default_rng(3).standard_normal((301, 3)).astype("float32")
+    pq.write_table(pa.table({name: x[:, i] for i, name in enumerate("abc")}), tmp_path / "x.parquet", row_group_size=97)
+    blocks = list(open_source(tmp_path / "x.parquet").read(start, None, 40, ["c", "a"]))
+    assert [(block.start, block.rows) for block in blocks] == [(i, min(40, 301 - i)) for i in range(start, 301, 40)]
+    for index, name in ((0, "a"), (2, "c")):
+        assert np.array_equal(np.concatenate([block.columns[name] for block in blocks]), x[start:, index])
