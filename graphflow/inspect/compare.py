@@ -177,7 +177,8 @@ def compare(
         >>> from graphflow.inspect import compare
         >>> from graphflow.layers import Dense
         >>> x = Input((3,))
-        >>> a = Model(x, Dense(2, name="second")(Dense(4, name="first")(x)))
+        >>> second = Dense(2, kernel_initializer="zeros", name="second")
+        >>> a = Model(x, second(Dense(4, name="first")(x)))
         >>> b = Model.from_config(a.get_config())
         >>> b.set_weights(a.get_weights())
         >>> bool(compare(a, b))
