@@ -47,6 +47,8 @@ def run_shards(
         if journal is not None:
             journal.append(entry)
             entries[entry["shard"]] = entry
+            if engine is not None:
+                progress.advance(entry["source_rows"])
         else:
             held = entries.setdefault(0, {"shards": 0, "source_rows": 0, "rows": 0, "bad": 0})
             for key in held:

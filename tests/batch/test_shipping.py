@@ -18,6 +18,7 @@ from graphflow import Input, Model, ops
 from graphflow.batch import Job, shipping
 from graphflow.batch.engines import engine_of
 from graphflow.batch.model import JobModel
+from graphflow.batch.progress import Progress
 from graphflow.batch.ray import Predictor
 from graphflow.batch.shipping import RangeWork, Shipped, absolute, run_ranges
 from graphflow.batch.spark import PredictFn, input_tensor_shapes
@@ -163,6 +164,18 @@ def test_a_worker_that_sees_another_source_or_folder_is_refused(tmp_path: Path) 
 
     with pytest.raises(GraphflowError, match="enough"):
         Job(MODEL, tmp_path / "x.npy", tmp_path / "y.npy", batch_size=8, shard_rows=16).run(engine=engine)
+
+
+def test_shards_that_run_elsewhere_are_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[int] = []
+    monkeypatch.setattr(Progress, "advance", lambda self, rows: shown.append(rows))
+
+    def engine(job: Job, header: Any, ranges: Any, commit: Any) -> None:
+        work = RangeWork(job, header)
+        run_ranges(ranges, lambda *one: one, lambda running: running[0], lambda h: work.run(*h), lambda: 1, commit)
+
+    Job(MODEL, X, tmp_path / "y.npy", batch_size=8, shard_rows=32).run(engine=engine)
+    assert shown == [32, 32, 32, 4]
 
 
 def test_a_range_that_fails_lets_the_others_end() -> None:
