@@ -17,11 +17,13 @@ from graphflow.batch.job import Engine, Job, Ranges
 from graphflow.batch.journal import Entry
 from graphflow.batch.shipping import RangeWork, Shipped, died, needed, run_ranges, shipped
 from graphflow.batch.sinks.text import field_names
-from graphflow.errors import ArgumentError, ShapeError
+from graphflow.errors import ArgumentError, GraphflowError, ShapeError
 from graphflow.runtime.feed import check_names
 
 Array = np.ndarray[Any, Any]
 Outputs = str | Sequence[str] | None
+PATIENCE = 60
+"""Seconds that a job waits while its cluster has no worker at all; a nanny whose worker dies at its start gives up."""
 
 
 def _node(model: Shipped) -> Any:
@@ -275,7 +277,13 @@ def _run_on(client: Any, work: RangeWork, ranges: Ranges, most: int | None, comm
         return future
 
     def finished(running: Sequence[Any]) -> Any:
-        return next(iter(distributed.wait(running, return_when="FIRST_COMPLETED").done))
+        alone = 0.0
+        while alone < PATIENCE:
+            try:
+                return next(iter(distributed.wait(running, timeout=5, return_when="FIRST_COMPLETED").done))
+            except (TimeoutError, distributed.TimeoutError):
+                alone = 0.0 if client.nthreads() else alone + 5
+        raise GraphflowError(f"The cluster has had no worker for {PATIENCE} seconds. What is done stays done.")
 
     def result(future: Any) -> list[Entry]:
         live.discard(future)

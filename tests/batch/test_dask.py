@@ -251,9 +251,24 @@ def test_a_bad_row_stops_the_job_and_it_goes_on(client: Any, tmp_path: Path) -> 
 
 def test_workers_that_always_die_end_the_job_which_can_go_on(client: Any, tmp_path: Path) -> None:
     job = Job(MODEL, X, tmp_path / "y.npy", map=AlwaysKills(), **SETTINGS)
-    with pytest.raises(GraphflowError, match="died again and again in one shard"):
+    with pytest.raises(GraphflowError, match=r"died again and again in one shard|has had no worker for 60 s"):
         job.run(engine=engine(client))
     assert job.can_resume()
+
+
+def test_a_cluster_without_workers_ends_the_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import distributed
+
+    from graphflow.batch import dask
+
+    monkeypatch.setattr(dask, "PATIENCE", 5)
+    options = {"n_workers": 0, "host": "127.0.0.1", "dashboard_address": "127.0.0.1:0"}
+    with (
+        distributed.LocalCluster(**options) as cluster,
+        distributed.Client(cluster) as none,
+        pytest.raises(GraphflowError, match="has had no worker for 5 seconds"),
+    ):
+        Job(MODEL, X, tmp_path / "y.npy", **SETTINGS).run(engine=engine(none))
 
 
 def test_the_command_starts_its_own_cluster(tmp_path: Path) -> None:
