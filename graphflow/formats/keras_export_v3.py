@@ -104,6 +104,8 @@ class _Keras3(Exporter):
 
     def _call(self, node: Node, place: Any) -> Config:
         where = f"layer {node.operation.name!r}, argument of a call"
+        if node.kwargs.get("training"):
+            raise UnsupportedError(f"{where}: Keras 3 does not look at training=True, so it has no form in this file.")
         marked = transform(lambda leaf: _tensor(leaf, place), (list(node.args), node.kwargs))
         args, kwargs = (self.values.value(part, where) for part in marked)
         return {"args": args, "kwargs": kwargs}

@@ -77,10 +77,15 @@ def is_operation(layer: dict[str, Any]) -> bool:
 
 
 def _new(node: dict[str, Any], options: dict[str, Any], reading: Reading) -> dict[str, Any]:
+    """A call of Keras 3, without `training`: what a model is run with takes its place there.
+
+    It stands in files also where nobody asked for it, as the default of layers that change images at random.
+    """
     args, kwargs = node.get("args", []), node.get("kwargs") or {}
     if not isinstance(args, list) or not isinstance(kwargs, dict):
         raise reading.bad("a call must have a list of args and an object of kwargs.")
-    kwargs = {name: plain(value, reading) for name, value in kwargs.items() if not (name == "mask" and value is None)}
+    left_out = {"training"} | ({"mask"} if kwargs.get("mask") is None else set())
+    kwargs = {name: plain(value, reading) for name, value in kwargs.items() if name not in left_out}
     options = {name: value for name, value in options.items() if name not in kwargs}
     return {"args": plain(args, reading), "kwargs": {**options, **kwargs}}
 
