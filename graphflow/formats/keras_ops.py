@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from graphflow import activations, ops
+from graphflow import activations, config, ops
 from graphflow.errors import UnsupportedError
 from graphflow.ops.indexing import gather_axis, triangle
 from graphflow.ops.indexing import top_k as _top_k
 from graphflow.ops.operands import shape_of
+from graphflow.ops.resample import resample
 from graphflow.ops.scalar import (
     arccos,
     arccosh,
@@ -167,13 +168,20 @@ def _log_softmax(x: Any, axis: int = -1) -> Any:
     return ops.log_softmax(x, axis)
 
 
-def _resize(images: Any, size: Any, interpolation: str = "bilinear", antialias: bool = False, **rest: Any) -> Any:
-    from graphflow.formats.keras_resize import resize_images
-
-    changed = [name for name in ("crop_to_aspect_ratio", "pad_to_aspect_ratio") if rest.get(name)]
-    if changed or rest.get("data_format") == "channels_first":
-        raise UnsupportedError(f"ops.image.resize with {changed or 'channels_first'} is not supported.")
-    return resize_images(images, size, interpolation, False, antialias)
+def _resize(
+    images: Any,
+    size: Any,
+    interpolation: str = "bilinear",
+    antialias: bool = False,
+    crop_to_aspect_ratio: bool = False,
+    pad_to_aspect_ratio: bool = False,
+    fill_mode: str = "constant",
+    fill_value: float = 0.0,
+    data_format: str | None = None,
+) -> Any:
+    axes = (-2, -1) if config.as_data_format(data_format) == "channels_first" else (-3, -2)
+    fit = "crop" if crop_to_aspect_ratio else "pad" if pad_to_aspect_ratio else "stretch"
+    return resample(images, size, axes, interpolation, antialias, fit, fill_value)
 
 
 def _split(x: Any, indices_or_sections: Any, axis: int = 0) -> Any:

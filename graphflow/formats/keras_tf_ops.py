@@ -14,15 +14,28 @@ import numpy as np
 from graphflow import ops
 from graphflow.activations import ACTIVATIONS
 from graphflow.errors import UnsupportedError
-from graphflow.formats.keras_resize import resize_images
 from graphflow.operand import Operand
 from graphflow.ops.indexing import gather_axis, top_k
 from graphflow.ops.operands import shape_of
+from graphflow.ops.resample import resample
 from graphflow.ops.scalar import isinf, isnan
 from graphflow.ops.shape import reshape_to
 
 Function = Callable[..., Any]
 ANGLES = ("tan", "asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh", "atanh")
+
+
+def _resize(
+    images: Any,
+    size: Sequence[int],
+    method: str = "bilinear",
+    preserve_aspect_ratio: bool = False,
+    antialias: bool = False,
+    name: Any = None,
+) -> Any:
+    if preserve_aspect_ratio:
+        raise UnsupportedError("tf.image.resize with preserve_aspect_ratio=True is not supported.")
+    return resample(images, size, (-3, -2), method, antialias)
 
 
 def _unary(function: Function) -> Function:
@@ -440,7 +453,7 @@ TF_FUNCTIONS: dict[str, Function] = {
     "__operators__.ne": _binary(ops.not_equal),
     "__operators__.eq": _binary(ops.equal),
     "__operators__.pow": _binary(ops.power),
-    "image.resize": resize_images,
+    "image.resize": _resize,
     "linalg.l2_normalize": _l2_normalize,
     "linalg.matrix_transpose": _turned,
 }
