@@ -22,6 +22,7 @@ IGNORED: frozenset[str] = frozenset(
         "query_shape",
         "ragged",
         "renorm_momentum",
+        "rng_type",
         "synchronized",
         "use_cudnn",
         "value_shape",

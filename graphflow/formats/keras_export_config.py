@@ -33,7 +33,14 @@ LEFT_OUT: dict[str, frozenset[str]] = {
 LEFT_OUT_OF: dict[str, frozenset[tuple[str, str]]] = {
     KERAS3: frozenset((f"SpatialDropout{rank}D", "trainable") for rank in (1, 2, 3)),
     KERAS2: frozenset(
-        (name, "seed") for name in ("SimpleRNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "MultiHeadAttention")
+        (
+            *((name, "seed") for name in ("SimpleRNN", "MultiHeadAttention")),
+            *((f"ConvLSTM{rank}D", "seed") for rank in (1, 2, 3)),
+            *((f"Random{name}", "data_format") for name in ("Brightness", "Contrast", "Flip")),
+            *((f"Random{name}", "data_format") for name in ("Rotation", "Translation", "Zoom")),
+            ("RandomContrast", "value_range"),
+            *(("Resizing", name) for name in ("fill_mode", "fill_value")),
+        )
     ),
 }
 """Arguments that single layers of the dialect do not take, and that carry no numbers outside training."""
@@ -88,12 +95,18 @@ REFUSED: dict[str, frozenset[str]] = {
 
 ONLY_AT: dict[str, dict[tuple[str, str], Any]] = {
     KERAS3: {},
-    KERAS2: {("ZeroPadding1D", "data_format"): "channels_last"},
+    KERAS2: {
+        **{
+            (name, "data_format"): "channels_last" for name in ("ZeroPadding1D", "CenterCrop", "RandomCrop", "Resizing")
+        },
+        ("Resizing", "pad_to_aspect_ratio"): False,
+        ("Resizing", "antialias"): False,
+    },
 }
 """Arguments of single layers that are left out at this value and refused at others."""
 
 ABSENT: dict[str, frozenset[str]] = {
-    KERAS3: frozenset(("LocallyConnected1D", "LocallyConnected2D", "ThresholdedReLU")),
+    KERAS3: frozenset(("LocallyConnected1D", "LocallyConnected2D", "RandomHeight", "RandomWidth", "ThresholdedReLU")),
     KERAS2: frozenset(("RMSNormalization",)),
 }
 """Layers that the dialect does not have."""

@@ -2,10 +2,22 @@
 
 from graphflow.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax, ThresholdedReLU
 from graphflow.layers.attention import AdditiveAttention, Attention
+from graphflow.layers.augmentation import (
+    RandomBrightness,
+    RandomContrast,
+    RandomCrop,
+    RandomFlip,
+    RandomHeight,
+    RandomRotation,
+    RandomTranslation,
+    RandomWidth,
+    RandomZoom,
+)
 from graphflow.layers.cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells
 from graphflow.layers.conv_lstm import ConvLSTM1D, ConvLSTM2D, ConvLSTM3D
 from graphflow.layers.convolution import Conv1D, Conv2D, Conv3D
 from graphflow.layers.core import Dense, EinsumDense, Embedding, Identity
+from graphflow.layers.image import CenterCrop, Resizing
 from graphflow.layers.input import Input, InputLayer
 from graphflow.layers.lambda_layer import Lambda
 from graphflow.layers.layer import Layer
@@ -82,6 +94,7 @@ __all__ = [
     "AveragePooling3D",
     "BatchNormalization",
     "Bidirectional",
+    "CenterCrop",
     "Concatenate",
     "Conv1D",
     "Conv1DTranspose",
@@ -134,10 +147,20 @@ __all__ = [
     "Normalization",
     "PReLU",
     "Permute",
+    "RandomBrightness",
+    "RandomContrast",
+    "RandomCrop",
+    "RandomFlip",
+    "RandomHeight",
+    "RandomRotation",
+    "RandomTranslation",
+    "RandomWidth",
+    "RandomZoom",
     "ReLU",
     "RepeatVector",
     "Rescaling",
     "Reshape",
+    "Resizing",
     "SeparableConv1D",
     "SeparableConv2D",
     "SimpleRNN",

@@ -229,7 +229,7 @@ def _windows() -> list[LayerCase]:
 
 def _further() -> list[LayerCase]:
     two = (x(3, 4, 5), x(3, 4, 5))
-    rows: tuple[tuple[str, dict[str, Any], tuple[Given, ...]], ...] = (
+    rows: tuple[tuple[Any, ...], ...] = (
         *((name, {}, two) for name in ("Subtract", "Multiply", "Average", "Maximum", "Minimum")),
         *((name, {}, (*two, x(3, 5))) for name in ("Multiply", "Average", "Maximum", "Minimum")),
         ("Dot", {"axes": 2}, (x(3, 4, 5), x(3, 6, 5))),
@@ -263,9 +263,35 @@ def _further() -> list[LayerCase]:
         ("Rescaling", {"scale": 0.5, "offset": -1.0}, (IMAGE,)),
         ("Normalization", {"mean": 0.5, "variance": 2.0, "invert": True}, (x(3, 5),)),
     )
-    cases = [LayerCase(*row) for row in rows]
+    cases = [LayerCase(*row) for row in (*rows, *_images())]
     theta = LayerCase("ThresholdedReLU", {"theta": 0.5}, (x(3, 5),), in_keras=False)
     return [*cases, theta, LayerCase("Normalization", {"axis": (1,)}, (STEPS,), in_keras=False)]
+
+
+def _images() -> list[tuple[Any, ...]]:
+    size = {"height": 5, "width": 6}
+    small = (x(2, 3, 8, 2),)
+    return [
+        ("Resizing", size, (IMAGE,)),
+        ("Resizing", {**size, "interpolation": "nearest"}, (IMAGE,)),
+        ("Resizing", {"height": 18, "width": 16}, (IMAGE,)),
+        ("Resizing", {**size, "interpolation": "bicubic", "antialias": True}, (IMAGE,)),
+        ("Resizing", {**size, "crop_to_aspect_ratio": True}, small),
+        ("Resizing", {**size, "pad_to_aspect_ratio": True, "fill_value": 0.5}, small),
+        ("Resizing", {**size, "data_format": "channels_first"}, (IMAGE_FIRST,), False),
+        ("Resizing", {**size, "interpolation": "gaussian"}, (IMAGE,), False),
+        ("CenterCrop", size, (IMAGE,)),
+        ("CenterCrop", size, small),
+        ("RandomBrightness", {"factor": (-0.2, 0.2)}, (IMAGE,)),
+        ("RandomContrast", {"factor": (0.1, 0.2)}, (IMAGE,)),
+        ("RandomCrop", {**size, "seed": 1}, (IMAGE,), False),
+        ("RandomFlip", {"mode": "horizontal"}, (IMAGE,)),
+        ("RandomHeight", {"factor": 0.2}, (IMAGE,), False),
+        ("RandomRotation", {"factor": (-0.1, 0.1)}, (IMAGE,)),
+        ("RandomTranslation", {"height_factor": 0.1, "width_factor": 0.2}, (IMAGE,)),
+        ("RandomWidth", {"factor": 0.2}, (IMAGE,), False),
+        ("RandomZoom", {"height_factor": 0.1}, (IMAGE,)),
+    ]
 
 
 CASES: list[LayerCase] = [*_core(), *_convolutions(), *_windows(), *_recurrent(), *_further()]

@@ -111,7 +111,9 @@ class Comparison:
         moving = self.first and not self.row.native
         config = {**self.config, **({"data_format": "channels_last"} if moving else {})}
         layer = getattr(oracle.layers, self.row.layer)(**config)
-        extra = {} if self.mask is None else {"mask": self.mask}
+        extra: dict[str, Any] = {} if self.mask is None else {"mask": self.mask}
+        if self.row.random:
+            extra["training"] = False
         arrays = self._given if self.row.native else self.arrays
         self._call(layer, arrays, extra)
         layer.set_weights(self.weights)

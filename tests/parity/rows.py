@@ -46,6 +46,7 @@ class Row:
         takes: how the layer takes its inputs: "single", a "list", "arguments", or "as is" (formats are not moved).
         native: whether Keras computes channels first by itself.
         channel_axis: where channels are in an input with channels first.
+        random: whether Keras' layer has to be told that it is not trained when it is called by itself.
     """
 
     layer: str
@@ -61,6 +62,7 @@ class Row:
     takes: str = "single"
     native: bool = False
     channel_axis: int = 1
+    random: bool = False
 
 
 def _largest(value: Any) -> int:
@@ -498,7 +500,76 @@ def plain_rows() -> list[Row]:
     ]
 
 
-ROWS = (*plain_rows(), *conv_rows(), *window_rows(), *recurrent_rows())
+def image_rows() -> list[Row]:
+    images, tall = (2, 9, 8, 3), (2, 12, 5, 2)
+    size = {"height": 5, "width": 7}
+    filled = {"fill_mode": ("constant", "nearest", "wrap"), "interpolation": ("nearest",), "fill_value": (0.5,)}
+    shown: Any = {"shapes": (images, tall), "spatial": True, "random": True}
+    rest = {"seed": (1,), "data_format": FORMATS}
+    ratios = {"crop_to_aspect_ratio": (True,), "pad_to_aspect_ratio": (True,)}
+    return [
+        Row(
+            "Resizing",
+            size,
+            {
+                "height": (4, 12, 18),
+                "width": (3, 16),
+                "interpolation": ("nearest", "bicubic", "area", "lanczos3", "lanczos5"),
+                **ratios,
+                "fill_mode": ("constant",),
+                "fill_value": (0.5, -1.0),
+                "antialias": (True,),
+                "data_format": FORMATS,
+            },
+            (images, tall),
+            allowed=lambda c: not ("crop_to_aspect_ratio" in c and "pad_to_aspect_ratio" in c),
+            spatial=True,
+        ),
+        Row(
+            "Resizing",
+            size,
+            {"interpolation": ("area", "bicubic"), "crop_to_aspect_ratio": (True,), "height": (9,)},
+            (images, tall),
+            oracle="tf_keras",
+        ),
+        Row(
+            "CenterCrop",
+            size,
+            {"height": (3, 9, 14), "width": (2, 8), "data_format": FORMATS},
+            **{**shown, "random": False},
+        ),
+        Row("RandomCrop", size, {"height": (3, 14), "width": (4, 8), "seed": (1,)}, **shown, oracle="tf_keras"),
+        Row("RandomCrop", {"height": 9, "width": 8}, {"data_format": FORMATS}, (images,), spatial=True, random=True),
+        Row("RandomFlip", {}, {"mode": ("horizontal", "vertical"), **rest}, **shown),
+        Row("RandomRotation", {"factor": 0.1}, {"factor": ((-0.1, 0.3),), **filled, **rest}, **shown),
+        Row(
+            "RandomZoom",
+            {"height_factor": 0.1},
+            {"height_factor": ((-0.1, 0.3),), "width_factor": (0.2,), **filled, **rest},
+            **shown,
+        ),
+        Row(
+            "RandomTranslation",
+            {"height_factor": 0.1, "width_factor": 0.2},
+            {"height_factor": ((-0.1, 0.3),), "width_factor": (0.2,), **filled, **rest},
+            **shown,
+        ),
+        Row("RandomContrast", {"factor": 0.1}, {"factor": ((0.1, 0.3),), "value_range": ((0, 1),), **rest}, **shown),
+        Row("RandomBrightness", {"factor": 0.1}, {"factor": ((-0.1, 0.3),), "value_range": ((0, 1),), **rest}, **shown),
+        *(
+            Row(
+                name,
+                {"factor": 0.1},
+                {"factor": ((-0.1, 0.3),), "interpolation": ("nearest",)},
+                **shown,
+                oracle="tf_keras",
+            )
+            for name in ("RandomHeight", "RandomWidth")
+        ),
+    ]
+
+
+ROWS = (*plain_rows(), *image_rows(), *conv_rows(), *window_rows(), *recurrent_rows())
 
 SET_ELSEWHERE: dict[str, str] = {
     "name": "of the layer, not of its numbers",

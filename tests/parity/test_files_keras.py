@@ -96,6 +96,10 @@ def compare(theirs: Any, arrays: list[Any], folder: Path, suffixes: tuple[str, .
                 assert [one.name for one in ours.layers] == names
 
 
+NOT_SAVED = {("keras", "RandomBrightness"): ".h5"}
+"""What the library itself can not save: Keras 3.15 fails to copy the layer's value_range."""
+
+
 @pytest.mark.parametrize("name", ORACLES)
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.layer}-{row.count}")
 def test_a_file_with_a_layer_at_each_value_of_its_arguments(row: Row, name: str, tmp_path: Path) -> None:
@@ -111,7 +115,8 @@ def test_a_file_with_a_layer_at_each_value_of_its_arguments(row: Row, name: str,
     arrays = inputs_of(row, row.shapes[0], 4)
     if row.masked:
         arrays.append(np.random.default_rng(5).random(row.shapes[0][:2]) > 0.35)
-    compare(model, arrays, tmp_path)
+    suffixes = tuple(suffix for suffix in SUFFIXES if NOT_SAVED.get((name, row.layer)) != suffix)
+    compare(model, arrays, tmp_path, suffixes)
 
 
 def time_distributed(k: Any) -> Built:
@@ -284,6 +289,18 @@ def test_a_file_of_a_whole_model(build: Callable[[Any], Built], name: str, tmp_p
         whole = "int" in str(tensor.dtype)
         arrays.append(rng.integers(0, 9, shape).astype("int32") if whole else rng.random(shape, dtype=np.float32) - 0.3)
     compare(model, arrays, tmp_path)
+
+
+def test_training_in_a_call_gives_way_to_what_the_model_is_run_with(tmp_path: Path) -> None:
+    """Keras 3 writes `training` for layers that change images, where nobody asked for it, and looks at none of it."""
+    keras = importlib.import_module("keras")
+    x = keras.Input((4, 4, 3))
+    y = keras.layers.Dropout(0.5)(keras.layers.RandomFlip()(x), training=True)
+    model = keras.Model(x, keras.layers.Rescaling(2.0)(y))
+    assert '"training": true' in model.to_json()
+    data = np.random.default_rng(3).random((2, 4, 4, 3), dtype=np.float32)
+    np.testing.assert_array_equal(model.predict(data, verbose=0), 2 * data)
+    compare(model, [data], tmp_path)
 
 
 ELSEWHERE = {

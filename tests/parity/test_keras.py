@@ -58,10 +58,11 @@ def keras_call(case: LayerCase, weights: list[Array], arrays: list[Array]) -> An
     layer = getattr(keras.layers, case.layer)(**config)
     tensors = [keras.ops.convert_to_tensor(array) for array in arrays]
     given = tensors if len(tensors) > 1 else tensors[0]
-    layer(given)
+    mode = {"training": False} if case.layer.startswith("Random") else {}
+    layer(given, **mode)
     if weights:
         layer.set_weights(weights)
-    outputs = layer(given)
+    outputs = layer(given, **mode)
     return np.moveaxis(np.asarray(outputs), -1, 1) if moved else outputs
 
 
