@@ -14,12 +14,11 @@ import numpy as np
 from graphflow import ops
 from graphflow.activations import ACTIVATIONS
 from graphflow.errors import UnsupportedError
-from graphflow.operand import Operand
-from graphflow.ops.indexing import gather_axis, top_k
+from graphflow.formats import keras_tf_shapes as shapes
+from graphflow.ops.indexing import top_k
 from graphflow.ops.operands import shape_of
 from graphflow.ops.resample import resample
 from graphflow.ops.scalar import isinf, isnan
-from graphflow.ops.shape import reshape_to
 
 Function = Callable[..., Any]
 ANGLES = ("tan", "asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh", "atanh")
@@ -56,13 +55,9 @@ def _binary(function: Function) -> Function:
 
 def _reduction(function: Function) -> Function:
     def call(input_tensor: Any, axis: Any = None, keepdims: bool = False, name: Any = None) -> Any:
-        return function(input_tensor, _axes(axis), bool(keepdims))
+        return function(input_tensor, shapes.axes(axis), bool(keepdims))
 
     return call
-
-
-def _axes(axis: Any) -> Any:
-    return tuple(axis) if isinstance(axis, list) else axis
 
 
 def _arg(function: Function) -> Function:
@@ -74,117 +69,6 @@ def _arg(function: Function) -> Function:
 
 def _same(x: Any = None, name: Any = None, **given: Any) -> Any:
     return next(iter(given.values())) if x is None else x
-
-
-def _reshape(tensor: Any, shape: Any, name: Any = None) -> Any:
-    if isinstance(shape, (list, tuple)) and not any(isinstance(size, Operand) for size in shape):
-        return ops.reshape(tensor, tuple(shape)) if _is_plain(tensor, shape) else reshape_to(tensor, shape)
-    return reshape_to(tensor, shape)
-
-
-def _is_plain(tensor: Any, shape: Sequence[int]) -> bool:
-    return None not in shape_of(tensor) and -1 not in shape
-
-
-def _expand_dims(input: Any, axis: int, name: Any = None) -> Any:
-    return ops.expand_dims(input, axis)
-
-
-def _squeeze(input: Any, axis: Any = None, name: Any = None, squeeze_dims: Any = None) -> Any:
-    axis = squeeze_dims if axis is None else axis
-    return ops.squeeze(input, _axes(axis) or None)
-
-
-def _transpose(a: Any, perm: Any = None, conjugate: bool = False, name: Any = None) -> Any:
-    return ops.transpose(a, perm)
-
-
-def _concat(values: Any, axis: int, name: Any = None) -> Any:
-    return ops.concatenate(values, axis) if isinstance(values, (list, tuple)) else values
-
-
-def _stack(values: Any, axis: int = 0, name: Any = None) -> Any:
-    return ops.stack(values, axis)
-
-
-def _unstack(value: Any, num: int | None = None, axis: int = 0, name: Any = None) -> Any:
-    count = shape_of(value)[axis]
-    if count is None:
-        raise UnsupportedError("tf.unstack along an axis of unknown size is not supported.")
-    return [ops.squeeze(part, axis) for part in ops.split(value, count, axis)]
-
-
-def _split(value: Any, num_or_size_splits: Any, axis: int = 0, num: Any = None, name: Any = None) -> Any:
-    parts = num_or_size_splits
-    if isinstance(parts, (list, tuple)) and -1 in parts:
-        whole = shape_of(value)[axis]
-        if whole is None:
-            raise UnsupportedError("tf.split into a part of -1 along an axis of unknown size is not supported.")
-        rest = whole - sum(size for size in parts if size != -1)
-        parts = [rest if size == -1 else size for size in parts]
-    return ops.split(value, parts, axis)
-
-
-def _getitem(tensor: Any, slice_spec: Any = None, var: Any = None, name: Any = None) -> Any:
-    keys = slice_spec if isinstance(slice_spec, (list, tuple)) else [slice_spec]
-    made = tuple(_slice(key) for key in keys)
-    if any(isinstance(part, Operand) for key in made for part in _parts(key)):
-        raise UnsupportedError("Indexing by a tensor is not supported; tf.gather is.")
-    return ops.getitem(tensor, made)
-
-
-def _parts(key: Any) -> tuple[Any, ...]:
-    return (key.start, key.stop, key.step) if isinstance(key, slice) else (key,)
-
-
-def _slice(key: Any) -> Any:
-    if isinstance(key, dict) and {"start", "stop", "step"} <= key.keys():
-        return slice(key["start"], key["stop"], key["step"])
-    return key
-
-
-def _part(input_: Any, begin: Sequence[int], size: Sequence[int], name: Any = None) -> Any:
-    pairs = zip(begin, size, strict=True)
-    return ops.getitem(input_, tuple(slice(start, None if n == -1 else start + n) for start, n in pairs))
-
-
-def _gather(params: Any, indices: Any, axis: int | None = None, batch_dims: int = 0, **_: Any) -> Any:
-    if batch_dims:
-        raise UnsupportedError("tf.gather with batch_dims is not supported.")
-    indices = indices if isinstance(indices, Operand) else np.asarray(indices, np.int32)
-    return gather_axis(params, indices, axis or 0)
-
-
-def _where(condition: Any, x: Any = None, y: Any = None, name: Any = None) -> Any:
-    if x is None or y is None:
-        raise UnsupportedError("tf.where without x and y is not supported.")
-    return ops.where(condition, x, y)
-
-
-def _clip(t: Any, clip_value_min: Any, clip_value_max: Any, name: Any = None) -> Any:
-    return ops.minimum(ops.maximum(t, clip_value_min), clip_value_max)
-
-
-def _pad(tensor: Any, paddings: Any, mode: str = "CONSTANT", constant_values: float = 0, name: Any = None) -> Any:
-    if str(mode).upper() != "CONSTANT":
-        from graphflow.ops.indexing import pad_from_inside
-
-        return pad_from_inside(tensor, paddings, str(mode).lower())
-    return ops.pad(tensor, paddings, constant_values)
-
-
-def _tile(input: Any, multiples: Sequence[int], name: Any = None) -> Any:
-    return ops.tile(input, multiples)
-
-
-def _repeat(input: Any, repeats: int, axis: int | None = None, name: Any = None) -> Any:
-    if axis is None:
-        input, axis = ops.reshape(input, (-1,)), 0
-    return ops.repeat(input, repeats, axis)
-
-
-def _reverse(tensor: Any, axis: Any, name: Any = None) -> Any:
-    return ops.flip(tensor, _axes(axis))
 
 
 def _matmul(a: Any, b: Any, transpose_a: bool = False, transpose_b: bool = False, **rest: Any) -> Any:
@@ -212,11 +96,11 @@ def _softmax(function: Function) -> Function:
 
 
 def _l2_normalize(x: Any, axis: Any = None, epsilon: float = 1e-12, name: Any = None, dim: Any = None) -> Any:
-    return ops.l2_normalize(x, _axes(dim if axis is None else axis), epsilon)
+    return ops.l2_normalize(x, shapes.axes(dim if axis is None else axis), epsilon)
 
 
 def _norm(tensor: Any, ord: Any = "euclidean", axis: Any = None, keepdims: Any = False, **_: Any) -> Any:
-    axes, magnitude = _axes(axis), ops.absolute(tensor)
+    axes, magnitude = shapes.axes(axis), ops.absolute(tensor)
     if ord in ("euclidean", 2, 2.0) and (ord == "euclidean" or isinstance(axis, int)):
         return ops.sqrt(ops.sum(ops.square(tensor), axes, bool(keepdims)))
     if ord in (1, 1.0) and isinstance(axis, int):
@@ -280,7 +164,7 @@ def _broadcast_to(input: Any, shape: Sequence[int], name: Any = None) -> Any:
 
 
 def _moments(x: Any, axes: Any, shift: Any = None, keepdims: bool = False, name: Any = None) -> Any:
-    return [ops.mean(x, _axes(axes), keepdims), ops.var(x, _axes(axes), keepdims)]
+    return [ops.mean(x, shapes.axes(axes), keepdims), ops.var(x, shapes.axes(axes), keepdims)]
 
 
 def _squared_difference(x: Any, y: Any) -> Any:
@@ -413,32 +297,32 @@ _NN: dict[str, Function] = {
 _ARRAYS: dict[str, Function] = {
     "broadcast_to": _broadcast_to,
     "cast": _cast,
-    "clip_by_value": _clip,
-    "concat": _concat,
+    "clip_by_value": shapes.clip,
+    "concat": shapes.concat,
     "convert_to_tensor": lambda value, dtype=None, **_: value if dtype is None else ops.cast(value, dtype),
     "einsum": _einsum,
     "ensure_shape": lambda x, shape, name=None: x,
-    "expand_dims": _expand_dims,
-    "gather": _gather,
+    "expand_dims": shapes.expand_dims,
+    "gather": shapes.gather,
     "identity": _same,
     "matmul": _matmul,
     "norm": _norm,
     "one_hot": _one_hot,
     "ones_like": _like(ops.ones_like),
-    "pad": _pad,
-    "repeat": _repeat,
-    "reshape": _reshape,
-    "reverse": _reverse,
+    "pad": shapes.pad,
+    "repeat": shapes.repeat,
+    "reshape": shapes.reshape,
+    "reverse": shapes.reverse,
     "shape": _shape,
-    "slice": _part,
-    "split": _split,
-    "squeeze": _squeeze,
-    "stack": _stack,
+    "slice": shapes.part,
+    "split": shapes.split,
+    "squeeze": shapes.squeeze,
+    "stack": shapes.stack,
     "stop_gradient": _same,
-    "tile": _tile,
-    "transpose": _transpose,
-    "unstack": _unstack,
-    "where": _where,
+    "tile": shapes.tile,
+    "transpose": shapes.transpose,
+    "unstack": shapes.unstack,
+    "where": shapes.where,
     "zeros_like": _like(ops.zeros_like),
 }
 
@@ -449,7 +333,7 @@ TF_FUNCTIONS: dict[str, Function] = {
     **{f"nn.{name}": function for name, function in _NN.items()},
     **{f"__operators__.{name}": _binary(function) for name, function in _BINARY.items()},
     **{f"linalg.{name}": _ARRAYS[name] for name in ("einsum", "matmul", "norm")},
-    "__operators__.getitem": _getitem,
+    "__operators__.getitem": shapes.getitem,
     "__operators__.ne": _binary(ops.not_equal),
     "__operators__.eq": _binary(ops.equal),
     "__operators__.pow": _binary(ops.power),
