@@ -41,7 +41,7 @@ cdef extern from "loop.h" nogil:
     int64_t gf_now() noexcept
     void *gf_memory(size_t) noexcept
     void *gf_zeros(size_t) noexcept
-    void gf_memory_free(void *) noexcept
+    void gf_memory_free(void *, size_t) noexcept
     int64_t gf_memory_fail_after(int64_t) noexcept
 
 
@@ -91,6 +91,7 @@ cdef class Context:
     cdef object bound
     cdef char *memory
     cdef char *scratch
+    cdef size_t memory_bytes, scratch_bytes, slots_bytes, steps_bytes, workers_bytes
     cdef int64_t *slots
     cdef gf_step *steps
     cdef gf_worker *workers
@@ -104,11 +105,16 @@ cdef class Context:
         cdef int64_t each = (program.scratch + 63) // 64 * 64
         self.bound = bound
         self.versions = versions
-        self.memory = <char *>gf_memory(program.arena)
-        self.scratch = <char *>gf_memory(each * program.threads)
-        self.slots = <int64_t *>gf_zeros((slots + 1) * sizeof(int64_t))
-        self.steps = <gf_step *>gf_zeros((count + 1) * sizeof(gf_step))
-        self.workers = <gf_worker *>gf_zeros(program.threads * sizeof(gf_worker))
+        self.memory_bytes = program.arena
+        self.scratch_bytes = each * program.threads
+        self.slots_bytes = (slots + 1) * sizeof(int64_t)
+        self.steps_bytes = (count + 1) * sizeof(gf_step)
+        self.workers_bytes = program.threads * sizeof(gf_worker)
+        self.memory = <char *>gf_memory(self.memory_bytes)
+        self.scratch = <char *>gf_memory(self.scratch_bytes)
+        self.slots = <int64_t *>gf_zeros(self.slots_bytes)
+        self.steps = <gf_step *>gf_zeros(self.steps_bytes)
+        self.workers = <gf_worker *>gf_zeros(self.workers_bytes)
         if not (self.memory and self.scratch and self.slots and self.steps and self.workers):
             raise MemoryError(f"A plan needs {program.arena + each * program.threads} bytes of working memory.")
         for i in range(program.threads):
@@ -151,11 +157,11 @@ cdef class Context:
             self.moving = <const int64_t *>cnp.PyArray_DATA(program.moving)
 
     def __dealloc__(self):
-        gf_memory_free(self.memory)
-        gf_memory_free(self.scratch)
-        gf_memory_free(self.slots)
-        gf_memory_free(self.steps)
-        gf_memory_free(self.workers)
+        gf_memory_free(self.memory, self.memory_bytes)
+        gf_memory_free(self.scratch, self.scratch_bytes)
+        gf_memory_free(self.slots, self.slots_bytes)
+        gf_memory_free(self.steps, self.steps_bytes)
+        gf_memory_free(self.workers, self.workers_bytes)
 
     cdef void _relocate(self, list bound):
         cdef const int64_t[:, ::1] rows = self.program.fixed

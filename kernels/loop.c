@@ -72,24 +72,44 @@ int gf_loop(gf_program *program)
 
 static _Atomic int64_t gf_allocations_left = -1, gf_in_use;
 
+enum { GF_HUGE = 2 << 20 };
+
+static size_t gf_mapped(size_t bytes)
+{
+    return bytes < 2 * GF_HUGE ? 0 : (bytes + GF_HUGE - 1) / GF_HUGE * GF_HUGE;
+}
+
+/* Pages of their own, from a border of huge pages on: one page more is asked for, and what stands over given back. */
+static void *gf_map(size_t bytes)
+{
+    char *start = mmap(0, bytes + GF_HUGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (start == MAP_FAILED)
+        return 0;
+    size_t before = (GF_HUGE - (uintptr_t)start % GF_HUGE) % GF_HUGE;
+    if (before)
+        munmap(start, before);
+    munmap(start + before + bytes, GF_HUGE - before);
+#if defined(MADV_HUGEPAGE)
+    madvise(start + before, bytes, MADV_HUGEPAGE);
+#endif
+    return start + before;
+}
+
 void *gf_memory(size_t bytes)
 {
-    enum { HUGE = 2 << 20 };
     void *memory = 0;
-    int huge = bytes >= 2 * HUGE;
+    size_t mapped = gf_mapped(bytes);
     int64_t left = atomic_load(&gf_allocations_left);
     if (left == 0)
         return 0;
     if (left > 0)
         atomic_fetch_sub(&gf_allocations_left, 1);
-    bytes = huge ? (bytes + HUGE - 1) / HUGE * HUGE : bytes ? bytes : 64;
-    if (posix_memalign(&memory, huge ? HUGE : 64, bytes))
-        return 0;
-#if defined(MADV_HUGEPAGE)
-    if (huge)
-        madvise(memory, bytes, MADV_HUGEPAGE);
-#endif
-    atomic_fetch_add(&gf_in_use, 1);
+    if (mapped)
+        memory = gf_map(mapped);
+    else if (posix_memalign(&memory, 64, bytes ? bytes : 64))
+        memory = 0;
+    if (memory)
+        atomic_fetch_add(&gf_in_use, 1);
     return memory;
 }
 
@@ -99,11 +119,15 @@ void *gf_zeros(size_t bytes)
     return memory ? memset(memory, 0, bytes) : 0;
 }
 
-void gf_memory_free(void *memory)
+void gf_memory_free(void *memory, size_t bytes)
 {
-    if (memory)
-        atomic_fetch_sub(&gf_in_use, 1);
-    free(memory);
+    if (!memory)
+        return;
+    atomic_fetch_sub(&gf_in_use, 1);
+    if (gf_mapped(bytes))
+        munmap(memory, gf_mapped(bytes));
+    else
+        free(memory);
 }
 
 int64_t gf_memory_fail_after(int64_t count)

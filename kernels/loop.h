@@ -30,11 +30,12 @@ int gf_loop(gf_program *program);
 /* Nanoseconds of a clock that only goes forward. */
 int64_t gf_now(void);
 
-/* Memory for arenas and scratch: 64-byte aligned, on huge pages where it is large. Null when there is none. */
+/* Memory for arenas and scratch: 64-byte aligned. What is large lies on huge pages of its own, and goes back to the
+ * system when it is freed, by the number of bytes that it was asked for with. Null when there is none. */
 void *gf_memory(size_t bytes);
 /* The same, all zeros. */
 void *gf_zeros(size_t bytes);
-void gf_memory_free(void *memory);
+void gf_memory_free(void *memory, size_t bytes);
 
 /* For tests: the allocation after `count` more fails, and all after it; a negative count: none does. Returns how many
  * pieces of memory are in use. */
