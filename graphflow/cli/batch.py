@@ -16,6 +16,7 @@ examples:
   graphflow batch model.keras left=a.npy right=b.npy -o 'out-{output}.npy'
   graphflow batch model.keras photos/ -o classes.csv --resize 224x224 --scale unit --id path --post top-5
   graphflow batch model.keras store.zarr -o scores.zarr --engine local --workers 2
+  graphflow batch model.keras 'table/*.parquet' -o scores.parquet --engine dask --workers 4
   cat rows.csv | graphflow batch model.keras - -o - --from csv --to jsonl --batch-size 1
 
 exit codes:
@@ -57,7 +58,7 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     add("--color", choices=("rgb", "grayscale", "rgba"), help="of images (default: rgb)")
     add("--resume", action=argparse.BooleanOptionalAction, default=True, help="go on where an earlier run stood")
     add("--json", action="store_true", help="progress and report as JSON lines on standard error")
-    add("--engine", default="local", help="what runs the shards (default: local)")
+    add("--engine", default="local", help="what runs the shards: local (default), dask or ray")
     add("--workers", metavar="N", type=_size, help="processes (default: one, with threads)")
     parser.set_defaults(run=run)
 
