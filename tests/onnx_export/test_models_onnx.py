@@ -79,7 +79,7 @@ def test_what_the_tests_predict_with_also_goes_through_onnx(part: str, tmp_path:
     files = [path.name for path in sorted((ROOT / "tests").glob(part)) if path.name not in APART]
     found = tried_alongside(files, tmp_path)
     assert found["differed"] == []
-    said = ("could not be traced", "it draws random numbers")
+    said = ("could not be traced", "it draws random numbers", "has a size that is not known, so its new")
     assert all(any(reason in message for reason in said) for message in found["refused"]), found["refused"]
     assert found["agreed"] >= 200
 
@@ -102,7 +102,9 @@ def test_names_are_the_model_s_and_unknown_sizes_have_names() -> None:
     assert named(proto.graph.output) == {"reader": ["batch", "time", 4], "answer": ["batch", 2]}
     weights = {one.name for one in proto.graph.initializer}
     assert {"table/embeddings", "reader/kernel", "reader/recurrent_kernel", "seer/kernel", "answer/bias"} <= weights
-    assert all(node.name.split("/")[0] in ("table", "reader", "seer", "answer", "mean") for node in proto.graph.node)
+    origins = {node.name.split("/")[0] for node in proto.graph.node}
+    assert {"table", "reader", "seer", "answer"} < origins
+    assert all(one.startswith("mean") for one in origins - {"table", "reader", "seer", "answer"})
     rng = np.random.default_rng(0)
     session = runner(proto)
     for rows, steps, height in ((1, 1, 1), (3, 7, 2), (2, 12, 5)):
