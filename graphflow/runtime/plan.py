@@ -169,6 +169,7 @@ class _Planner:
         found = Concrete(self.graph, schedule.order, input_shapes)
         self.order = found.order
         self.plan = Plan(found.specs)
+        self._shared: dict[int, list[Value]] = {}
         self.plan.known = {((value,), ""): array for value, array in found.known.items()}
         self.plan.scaling = None if isa is None else scaling_of(schedule, found, input_shapes)
 
@@ -287,12 +288,6 @@ class _Planner:
             self._shared[id(storage.of[root])] = self._parts[root]
         storage.share(value, root)
         storage.touch(value, users.get(value, step))
-
-    @property
-    def _shared(self) -> dict[int, list[Value]]:
-        self.__dict__.setdefault("_shared_values", {})
-        found: dict[int, list[Value]] = self.__dict__["_shared_values"]
-        return found
 
     def _sharers(self, storage: Storage) -> list[Value]:
         return self._shared.get(id(storage), [])
