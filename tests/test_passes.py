@@ -16,7 +16,16 @@ from graphflow import Input, Model, ops
 from graphflow.errors import ArgumentError
 from graphflow.ir import Graph, GraphBuilder, verify
 from graphflow.ir.record import Journal
-from graphflow.layers import Activation, Add, BatchNormalization, Conv1D, Conv2D, Dense
+from graphflow.layers import (
+    Activation,
+    Add,
+    BatchNormalization,
+    Concatenate,
+    Conv1D,
+    Conv2D,
+    Conv2DTranspose,
+    Dense,
+)
 from graphflow.passes import PIPELINE, tune
 from graphflow.runtime import Session
 from graphflow.spec import TensorSpec
@@ -70,7 +79,7 @@ def test_one_pass_alone_leaves_the_answer_where_it_is(name: str, only: str) -> N
     verify(graph)
     assert changed == bool(journal.records)
     assert {record.rule for record in journal.records} <= {only}
-    assert len(graph) <= before or only == "fold_batch_norm"
+    assert len(graph) <= before or only == "fold_scale"
     with graphflow.knobs(reference=True, passes_off="all"):
         assert_near(Session(graph).run([x]), reference(model, x))
 
@@ -225,7 +234,7 @@ def test_constants_are_computed_once_when_small() -> None:
 
 def test_the_pipeline_stops_after_a_named_pass() -> None:
     assert counts(tuned("conv_bn_relu", until="remove_identities"))["batch_norm"] == 1
-    folded = tuned("conv_bn_relu", until="fold_batch_norm")
+    folded = tuned("conv_bn_relu", until="fold_scale")
     assert counts(folded)["batch_norm"] == 0
     assert counts(folded)["relu"] == 1
     assert counts(tuned("conv_bn_relu", until="fuse_epilogue"))["relu"] == 0
@@ -237,6 +246,93 @@ def test_the_journal_says_what_happened_where() -> None:
     model = make("conv_bn_relu")
     conv, norm, relu = model.layers[1:]
     records = [(one.rule, one.origin) for one in Session(model.graph()).journal.records]
-    assert ("fold_batch_norm", (norm.name,)) in records
+    assert ("fold_scale", (norm.name,)) in records
     assert ("fuse_epilogue", (relu.name,)) in records
     assert any(conv.name in one.what for one in Session(model.graph()).journal.records)
+
+
+def _check_folded(model: Model, left: dict[str, int], shape: tuple[int, ...] = (3, 7, 7, 4)) -> None:
+    randomize(model)
+    graph = model.graph()
+    tune(graph)
+    verify(graph)
+    assert run_counts(graph) == left
+    given = np.random.default_rng(1).standard_normal(shape).astype("float32")
+    assert_near(Session(model.graph()).run([given]), reference(model, given))
+
+
+VECTOR = np.linspace(0.5, 2.0, 6, dtype="float32")
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        lambda y: y * 0.5 - 3.0,
+        lambda y: 2.0 - y * VECTOR,
+        lambda y: ops.negative(y / VECTOR) + VECTOR.reshape(1, 1, 1, 6),
+        lambda y: BatchNormalization()(BatchNormalization()(y) * VECTOR + 1.0),
+    ],
+)
+@pytest.mark.parametrize(
+    "maker", [Conv2D(6, 3), Conv2D(6, 3, groups=2, use_bias=False), Conv2DTranspose(6, 3, strides=2), Dense(6)]
+)
+def test_a_run_of_scales_and_shifts_joins_the_product_before_it(maker: Any, after: Any) -> None:
+    x = Input((7, 7, 4))
+    y = type(maker).from_config(maker.get_config())(x)
+    name = {"Conv2D": "conv", "Conv2DTranspose": "conv_transpose", "Dense": "dense"}[type(maker).__name__]
+    _check_folded(Model(x, after(y)), {name: 1})
+
+
+@pytest.mark.parametrize(
+    "other", [lambda y: y * ops.sum(y, axis=-1, keepdims=True), lambda y: y * y, lambda y: 2.0 / y]
+)
+def test_what_is_no_known_scale_stays(other: Any) -> None:
+    x = Input((7, 7, 4))
+    model = Model(x, other(Conv2D(6, 3)(x)))
+    graph = model.graph()
+    tune(graph)
+    assert sum(run_counts(graph).values()) > 1
+
+
+def test_a_scale_behind_a_value_used_elsewhere_stays() -> None:
+    x = Input((7, 7, 4))
+    y = Conv2D(6, 3)(x)
+    _check_folded(Model(x, [y, y * 2.0]), {"conv": 1, "multiply": 1})
+
+
+CHANNELS = np.array([0.2, 1.0, 3.0, 0.5], "float32")
+
+
+@pytest.mark.parametrize(
+    ("before", "maker", "left"),
+    [
+        (lambda x: x * CHANNELS, lambda: Conv2D(6, 3, padding="same"), {"conv": 1}),
+        (lambda x: x / 127.5 - 1.0, lambda: Conv2D(6, 3, strides=2), {"conv": 1}),
+        (lambda x: (x - CHANNELS) / CHANNELS, lambda: Dense(6), {"dense": 1}),
+        (lambda x: x * CHANNELS, lambda: Conv2DTranspose(6, 3), {"conv_transpose": 1}),
+        (lambda x: x * 0.25 + 1.0, lambda: Conv2D(6, 3, groups=2), {"conv": 1}),
+        # the border is zero behind the shift, not before it
+        (lambda x: x * CHANNELS + 1.0, lambda: Conv2D(6, 3, padding="same"), {"batch_norm": 1, "conv": 1}),
+        (lambda x: x + CHANNELS, lambda: Conv2DTranspose(6, 3), {"add": 1, "conv_transpose": 1}),
+        (lambda x: x * CHANNELS, lambda: Conv2D(6, 3, groups=2), {"multiply": 1, "conv": 1}),
+    ],
+)
+def test_scales_and_shifts_before_a_product_join_it(before: Any, maker: Any, left: dict[str, int]) -> None:
+    x = Input((7, 7, 4))
+    _check_folded(Model(x, maker()(before(x))), left)
+
+
+def test_a_scale_behind_a_concatenation_joins_every_part() -> None:
+    x = Input((7, 7, 4))
+    parts = [Conv2D(2, 3, padding="same")(x), Conv2D(3, 1)(x), Conv2DTranspose(1, 1)(x)]
+    model = Model(x, BatchNormalization()(Concatenate()(parts)) * VECTOR)
+    _check_folded(model, {"conv": 2, "conv_transpose": 1, "concatenate": 1})
+    mixed = Model(x, BatchNormalization()(Concatenate()([Conv2D(2, 1)(x), x])))
+    _check_folded(mixed, {"conv": 1, "concatenate": 1, "batch_norm": 1})
+    along = Model(x, Concatenate(axis=1)([Conv2D(6, 1)(x), Conv2D(6, 1)(x)]) * VECTOR)
+    _check_folded(along, {"conv": 2, "concatenate": 1, "multiply": 1})
+
+
+def test_scales_and_shifts_that_stay_are_one() -> None:
+    x = Input((7, 7, 4))
+    _check_folded(Model(x, ops.relu((x * CHANNELS + 1.0) / 3.0)), {"batch_norm": 1})

@@ -10,9 +10,9 @@ from graphflow.ir.record import Journal
 from graphflow.ir.verify import verify
 from graphflow.knobs import get as knob
 from graphflow.passes.eliminate_dead_nodes import eliminate_dead_nodes
-from graphflow.passes.fold_batch_norm import fold_batch_norm
 from graphflow.passes.fold_constants import fold_constants
 from graphflow.passes.fold_padding import fold_padding
+from graphflow.passes.fold_scale import fold_scale
 from graphflow.passes.fuse_epilogue import fuse_epilogue
 from graphflow.passes.merge_common import merge_common
 from graphflow.passes.remove_identities import remove_identities
@@ -28,7 +28,8 @@ PIPELINE: tuple[Pass, ...] = (
     sink_transposes,
     remove_identities,
     fold_padding,
-    fold_batch_norm,
+    fold_scale,
+    fold_constants,
     fuse_epilogue,
     eliminate_dead_nodes,
 )

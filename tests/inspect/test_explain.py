@@ -14,7 +14,7 @@ from graphflow.passes import PIPELINE
 def test_every_change_is_told_with_its_layer_and_every_pass_with_its_number() -> None:
     found = explain(chain())
     told = [(one.rule, one.layer) for one in found.changes]
-    assert ("fold_batch_norm", "norm") in told and ("fuse_epilogue", "relu") in told
+    assert ("fold_scale", "norm") in told and ("fuse_epilogue", "relu") in told
     assert [name for name, _ in found.passes] == list(dict.fromkeys(one.__name__ for one in PIPELINE))
     assert sum(number for _, number in found.passes) == len(found.changes)
     changes, choices = found.of("conv")
@@ -53,7 +53,7 @@ def test_a_scan_tells_how_its_step_is_computed() -> None:
 
 
 def test_passes_that_are_off_do_nothing() -> None:
-    with knobs(passes_off="fold_batch_norm"):
+    with knobs(passes_off="fold_scale"):
         found = explain(chain())
-    assert dict(found.passes)["fold_batch_norm"] == 0
+    assert dict(found.passes)["fold_scale"] == 0
     assert any(one.op == "batch_norm" for one in found.choices)
