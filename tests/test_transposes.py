@@ -54,7 +54,8 @@ def test_a_network_with_channels_first_is_transposed_at_its_ends(rng: np.random.
         session = session_of(network, shape)
         assert transposes(session) == 2
     state = rng.bit_generator.state
-    tuned = session_of(network, (None, 3, 12, 14)).run([x])[0]
+    with knobs(passes_off="fold_scale"):  # which rounds otherwise, and the softmax makes much of it
+        tuned = session_of(network, (None, 3, 12, 14)).run([x])[0]
     rng.bit_generator.state = state
     with knobs(passes_off="all"):
         plain = session_of(network, (None, 3, 12, 14)).run([x])[0]
