@@ -7,9 +7,12 @@ other by factors.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import Any, Protocol
 
 import numpy as np
+
+from benchmarks.torch_engine import PyTorch, PyTorchCompiled
 
 Array = np.ndarray[Any, Any]
 
@@ -19,9 +22,11 @@ class Engine(Protocol):
 
     Attributes:
         suffix: the file it opens: ".keras" or ".onnx".
+        packages: what must be installed beside NumPy.
     """
 
     suffix: str
+    packages: tuple[str, ...]
 
     def version(self) -> str: ...
 
@@ -39,6 +44,7 @@ class Graphflow:
     """graphflow's `Session.run`."""
 
     suffix = ".keras"
+    packages: tuple[str, ...] = ("graphflow",)
 
     def version(self) -> str:
         import graphflow
@@ -63,6 +69,7 @@ class OnnxRuntime:
     """ONNX Runtime's `InferenceSession.run`, all graph optimisations on, threads within operations only."""
 
     suffix = ".onnx"
+    packages: tuple[str, ...] = ("onnxruntime",)
 
     def version(self) -> str:
         import onnxruntime
@@ -91,6 +98,7 @@ class OpenVino:
     """OpenVINO, compiled for the very shapes and pinned to float32, since it picks bfloat16 by itself."""
 
     suffix = ".onnx"
+    packages: tuple[str, ...] = ("openvino",)
     precision: str | None = "f32"
 
     def version(self) -> str:
@@ -129,6 +137,7 @@ class TensorFlow:
     """TensorFlow's own code for the Keras file, traced once by `tf.function`."""
 
     suffix = ".keras"
+    packages: tuple[str, ...] = ("tensorflow", "keras")
 
     def version(self) -> str:
         import tensorflow
@@ -161,7 +170,25 @@ ENGINES: dict[str, type[Engine]] = {
     "graphflow": Graphflow,
     "onnxruntime": OnnxRuntime,
     "openvino": OpenVino,
+    "pytorch": PyTorch,
+    "pytorch-compiled": PyTorchCompiled,
     "openvino-default": OpenVinoDefault,
     "tensorflow": TensorFlow,
 }
 """Name to class; the library itself is imported in the worker only."""
+
+OWN = "graphflow"
+RIVALS = ("onnxruntime", "openvino", "pytorch", "pytorch-compiled")
+"""The peers that compute in float32 for speed: the fastest of them in a row is what graphflow is held to. The others
+are shown beside them: openvino-default may compute in bfloat16, and TensorFlow is what Keras' users have."""
+PEERS = tuple(engine for engine in ENGINES if engine != OWN)
+
+
+def missing(engine: str) -> str | None:
+    """Why an engine can not run here, or None.
+
+    Example:
+        >>> missing("graphflow")
+    """
+    lacking = [package for package in ENGINES[engine].packages if find_spec(package) is None]
+    return f"{engine} is left out: not installed: {', '.join(lacking)}" if lacking else None

@@ -1,4 +1,4 @@
-"""The networks that people run, built by Keras; `benchmarks.export_onnx` seeds their weights and writes their files."""
+"""The networks that people run, built by Keras with seeded weights; `benchmarks.export_onnx` writes their files."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 from keras import layers as L
 
 VOCABULARY = 200
-"""Below what `benchmarks.export_onnx` says of integer inputs."""
+"""Integer inputs are below it."""
 
 
 def application(name: str, size: int = 224) -> Callable[[], keras.Model]:
@@ -91,7 +92,41 @@ def mlp() -> keras.Model:
     return keras.Model(given, L.Dense(10, activation="softmax")(x), name="mlp")
 
 
+def mixed() -> keras.Model:
+    """A model of four inputs and two outputs with a shared layer, a nested model, operations outside layers, a
+    convolution with batch normalisation, an embedding and an LSTM."""
+    ops = keras.ops
+    patch = keras.Input((None, None, 8), name="patch")
+    x = L.Conv2D(16, 3, padding="same", use_bias=False, name="nested_conv")(patch)
+    x = L.BatchNormalization(name="nested_norm")(x)
+    nested = keras.Model(patch, L.ReLU(name="nested_relu")(x), name="nested")
+
+    image = keras.Input((24, 24, 3), name="image")
+    tokens = keras.Input((20,), dtype="int32", name="tokens")
+    left = keras.Input((32,), name="left")
+    right = keras.Input((32,), name="right")
+
+    y = L.Conv2D(8, 3, padding="same", use_bias=False, name="stem_conv")(image)
+    y = L.BatchNormalization(name="stem_norm")(y)
+    y = L.Activation("relu", name="stem_relu")(y)
+    y = L.MaxPooling2D(2, name="stem_pool")(nested(y))
+    y = L.Conv2D(32, 3, activation="relu", name="head_conv")(y)
+    y = L.GlobalAveragePooling2D(name="head_pool")(y)
+
+    words = L.Embedding(VOCABULARY, 24, name="words")(tokens)
+    words = L.LSTM(32, name="reader")(words)
+
+    shared = L.Dense(32, activation="tanh", name="shared")
+    a, b = shared(left), shared(right)
+    both = ops.concatenate([a * b, ops.relu(a - b), y, words], axis=-1)
+    hidden = L.Dense(64, activation="relu", name="hidden")(both)
+    label = L.Dense(10, activation="softmax", name="label")(hidden)
+    score = L.Dense(1, activation="sigmoid", name="score")(hidden + 0.5)
+    return keras.Model([image, tokens, left, right], [label, score], name="mixed")
+
+
 MODELS: dict[str, Callable[[], keras.Model]] = {
+    "mixed": mixed,
     "vgg16": application("VGG16"),
     "resnet50": application("ResNet50"),
     "mobilenet_v2": application("MobileNetV2"),
@@ -106,3 +141,20 @@ MODELS: dict[str, Callable[[], keras.Model]] = {
     "mlp": mlp,
 }
 """Name to builder."""
+
+
+def seed_weights(model: keras.Model, seed: int) -> None:
+    """Set every weight to seeded numbers of the size that its layer would have after training."""
+    generator = np.random.default_rng(seed)
+    values = []
+    for weight in model.weights:
+        shape = tuple(weight.shape)
+        if weight.dtype.startswith(("int", "uint")):
+            values.append(np.asarray(weight))
+        elif weight.name in ("gamma", "moving_variance"):
+            values.append(generator.uniform(0.5, 1.5, shape))
+        elif len(shape) == 1:
+            values.append(generator.normal(0.0, 0.1, shape))
+        else:
+            values.append(generator.normal(0.0, 1.0 / np.sqrt(np.prod(shape[:-1])), shape))
+    model.set_weights([value.astype(weight.dtype) for value, weight in zip(values, model.weights, strict=True)])
