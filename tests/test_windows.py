@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 import graphflow
-from graphflow import Input, Model
+from graphflow import Input, Model, ops
 from graphflow.layers import (
+    LSTM,
     Activation,
     Add,
     AveragePooling2D,
@@ -19,10 +20,12 @@ from graphflow.layers import (
     Conv2D,
     Conv2DTranspose,
     Dense,
+    DepthwiseConv2D,
     Flatten,
     GlobalAveragePooling2D,
     MaxPooling2D,
     Multiply,
+    Reshape,
 )
 from graphflow.layers.nest import leaves
 
@@ -169,3 +172,91 @@ def test_a_dense_block_takes_one_buffer() -> None:
     whole = 8 * 8 * (4 + 4 * 5) * 4
     assert [one.size for one in plan.storage.arena].count(whole) == 1
     assert plan.arena_bytes < 2.5 * whole
+
+
+def channel_halves(x: Any) -> Any:
+    a, b = ops.split(Conv2D(6, 1)(x), 2, axis=-1)
+    return Concatenate()([Conv2D(4, 3, padding="same")(a), Conv2D(2, 1)(b)])
+
+
+def shuffle_unit(x: Any) -> Any:
+    left, right = ops.split(Conv2D(8, 1)(x), 2, axis=-1)
+    right = Conv2D(4, 1)(DepthwiseConv2D(3, padding="same")(Conv2D(4, 1)(right)))
+    whole = Concatenate()([left, right])
+    return Conv2D(3, 1)(whole[..., 2:7])
+
+
+def split_of_the_input(x: Any) -> Any:
+    a, b = ops.split(x, [1, 3], axis=-1)
+    return [MaxPooling2D(2)(a), BatchNormalization()(b)]
+
+
+def last_step(x: Any) -> Any:
+    steps = LSTM(5, return_sequences=True)(Reshape((64, 4))(x))
+    return [Dense(3)(steps[:, -1]), Dense(2)(steps[:, ::2]), Dense(2)(steps[:, 0])]
+
+
+def part_is_an_output(x: Any) -> Any:
+    a, b = ops.split(Conv2D(6, 1)(x), 2, axis=-1)
+    return [a, Conv2D(2, 1)(b)]
+
+
+def part_without_a_reader_of_gaps(x: Any) -> Any:
+    a, b = ops.split(Conv2D(6, 1)(x), 2, axis=-1)
+    return Conv2D(2, 1)(a * ops.sigmoid(b))
+
+
+def slice_of_a_slice(x: Any) -> Any:
+    y = Conv2D(6, 1)(x)[:, 1:7, :, 1:]
+    return Conv2D(2, 3)(y[..., 2:])
+
+
+def row_of_a_split(x: Any) -> Any:
+    a, _ = ops.split(Reshape((64, 6))(Conv2D(6, 1)(x)), 2, axis=-1)
+    return Dense(2)(a[:, 5])
+
+
+def overwritten_source(x: Any) -> Any:
+    y = Conv2D(6, 1)(x)
+    part = y[..., 1:4]
+    return [Activation("tanh")(BatchNormalization()(y)), Conv2D(2, 1)(part)]
+
+
+def cut_batch(x: Any) -> Any:
+    y = Conv2D(6, 1)(x)
+    return Conv2D(2, 1)(y[::-1])
+
+
+PARTS: dict[Callable[..., Any], tuple[int, int]] = {
+    channel_halves: (0, 0),
+    shuffle_unit: (0, 0),
+    split_of_the_input: (0, 0),
+    last_step: (0, 0),
+    part_is_an_output: (1, 1),
+    part_without_a_reader_of_gaps: (2, 2),
+    slice_of_a_slice: (1, 1),
+    row_of_a_split: (1, 1),
+    overwritten_source: (0, 0),
+    cut_batch: (1, 1),
+}
+"""Models, and how many parts are still copied in a batch of 5 and in one of 1."""
+
+
+@pytest.mark.parametrize("build", PARTS, ids=lambda build: build.__name__)
+def test_parts_are_read_where_they_lie(build: Callable[..., Any]) -> None:
+    model = made(build)
+    x = np.random.default_rng(4).standard_normal((5, 8, 8, 4)).astype("float32")
+    for batch, copies in zip((5, 1), PARTS[build], strict=True):
+        session = model.session()
+        results = session.run([x[:batch]])
+        plan = session.plan([x[:batch].shape])
+        cuts = [one for one in plan.nodes if one.node.op.name in ("getitem", "split")]
+        assert cuts
+        assert sum(len(one.layout.steps) for one in cuts) == copies
+        with graphflow.knobs(reference=True):
+            references = list(leaves(Model(model.inputs, model.outputs).predict(x[:batch])))
+        for actual, expected in zip(results, references, strict=True):
+            np.testing.assert_allclose(actual, expected, atol=2e-6 * np.abs(expected).max())
+        if build is not cut_batch:
+            for actual, whole in zip(session.run([x[: batch // 2 + 1]]), results, strict=True):
+                np.testing.assert_array_equal(actual, whole[: batch // 2 + 1])

@@ -44,7 +44,7 @@ def strided_step(x: Ref, y: Ref, dimensions: list[tuple[int, int]], itemsize: in
     return Step("transpose", fields, items, 2 * total * itemsize / BYTES_PER_NS)
 
 
-def _sliced(call: Call) -> tuple[list[tuple[int, int]], int]:
+def sliced(call: Call) -> tuple[list[tuple[int, int]], int]:
     """(size, stride) of what indexing keeps, and its first element."""
     x = call.inputs[0]
     assert x is not None
@@ -77,11 +77,11 @@ def _itemsize(call: Call) -> int:
 
 
 def _refuse_slice(call: Call) -> str | None:
-    return None if len(_sliced(call)[0]) <= 6 else "more than six separate dimensions"
+    return None if len(sliced(call)[0]) <= 6 else "more than six separate dimensions"
 
 
 def _lay_slice(call: Call) -> Layout:
-    dimensions, first = _sliced(call)
+    dimensions, first = sliced(call)
     size = _itemsize(call)
     return Layout([strided_step(Ref("in", 0, first * size), result(), dimensions, size)])
 

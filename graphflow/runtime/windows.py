@@ -1,11 +1,13 @@
-"""Concatenation without copies: what is to be joined is computed where it will lie in the whole.
+"""Concatenation and slicing without copies: what is to be joined is computed where it will lie in the whole, and a part
+is read where it lies.
 
     joined     |-- a --|--- b ---|- c -|   one pixel, `ld` channels to the next one
     window of b        |<- offset
 
 Kernels that can leave gaps between pixels (`KernelDef.strided`) write into such a window, and read from it. A piece
 gets one if its maker and everything that takes it can, and if it is joined nowhere else. Pieces of pieces lie in the
-outermost whole, so that a dense block grows in one buffer.
+outermost whole, so that a dense block grows in one buffer. Parts of a value (`slices`) are windows of it that are only
+read: of any kernel where they have no gaps.
 """
 
 from __future__ import annotations
@@ -13,8 +15,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from graphflow.ir.graph import Node, Value
 from graphflow.kernels.layout import Layout, Ref, Step
+from graphflow.runtime.slices import Part, parts
 from graphflow.spec import TensorSpec
 
 if TYPE_CHECKING:
@@ -28,11 +33,13 @@ ITEM = 4
 
 
 class Window(NamedTuple):
-    """Where a value lies inside another: from which byte on, and how many elements from row to row."""
+    """Where a value lies inside another: from which byte on, how many elements from row to row, and whether these are
+    more than a row has."""
 
     root: Value
     offset: int
     ld: int
+    gaps: bool = True
 
 
 def find_windows(
@@ -77,7 +84,39 @@ def find_windows(
             if one.node.inputs.count(piece) == 1 and may_lie_apart(piece):
                 found[piece] = Window(outer.root, offset, outer.ld)
             offset += ITEM * _width(specs.get(piece, piece.spec))
+    for one in nodes:
+        source = one.node.inputs[0] if one.node.inputs else None
+        for value, part in parts(one).items():
+            window = None if source is None else _window_of(source, part, specs, found)
+            if window is not None and value not in fixed and _readable(value, window, takers, specs):
+                found[value] = window
     return found
+
+
+def _window_of(source: Value, part: Part, specs: dict[Value, TensorSpec], found: dict[Value, Window]) -> Window | None:
+    """Where a part of a value lies, that may lie in a window itself."""
+    spec = specs.get(source, source.spec)
+    size, outer = np.dtype(spec.dtype).itemsize, found.get(source)
+    if part.gaps and spec.dtype != "float32":
+        return None
+    if outer is None or not outer.gaps:
+        root, offset = (source, 0) if outer is None else (outer.root, outer.offset)
+        return Window(root, offset + part.first * size, part.ld, part.gaps)
+    row, inside = divmod(part.first, _width(spec))
+    rows, beside = divmod(part.ld, _width(spec))
+    if not part.gaps or beside:
+        return None
+    return Window(outer.root, outer.offset + (row * outer.ld + inside) * size, rows * outer.ld)
+
+
+def _readable(
+    value: Value, window: Window, takers: dict[Value, list[tuple[PlannedNode, int]]], specs: dict[Value, TensorSpec]
+) -> bool:
+    """Whether everything that takes a part can read it where it lies."""
+    taking = takers.get(value, [])
+    if window.gaps:
+        return all(_reads_gaps(taker, index, specs) for taker, index in taking)
+    return all(taker.kernel is not None for taker, _ in taking)
 
 
 def _width(spec: TensorSpec) -> int:
@@ -111,6 +150,8 @@ def in_windows(layout: Layout, node: Node, windows: dict[Value, Window]) -> Layo
     steps = layout.steps
     if node.op.name == "concatenate":
         steps = [step for step in steps if not _in_place(step, node, windows)]
+    elif node.op.name in ("getitem", "split"):
+        steps = [step for step in steps if node.outputs[step.fields["y"].position] not in windows]
     return Layout([_moved(step, places) for step in steps], layout.packs, layout.work, ())
 
 
@@ -124,12 +165,16 @@ def _in_place(step: Step, node: Node, windows: dict[Value, Window]) -> bool:
 def _moved(step: Step, places: dict[tuple[str, int], Window]) -> Step:
     fields = dict(step.fields)
     unit = 1 if step.leaf == "copy" else ITEM
-    for name, leading in LEADING.items():
-        ref = fields.get(name)
+    for name, ref in step.fields.items():
         window = places.get((ref.kind, ref.position)) if isinstance(ref, Ref) else None
-        if window is not None and isinstance(ref, Ref):
-            row = fields[leading] * unit
-            rows, inside = divmod(ref.offset, row)
-            fields[leading] = window.ld * ITEM // unit
-            fields[name] = ref._replace(offset=window.offset + rows * window.ld * ITEM + inside)
+        if window is None:
+            continue
+        if not window.gaps:
+            fields[name] = ref._replace(offset=window.offset + ref.offset)
+            continue
+        leading = LEADING[name]
+        row = fields[leading] * unit
+        rows, inside = divmod(ref.offset, row)
+        fields[leading] = window.ld * ITEM // unit
+        fields[name] = ref._replace(offset=window.offset + rows * window.ld * ITEM + inside)
     return Step(step.leaf, fields, step.items, step.nanoseconds, step.limit, step.scratch)
