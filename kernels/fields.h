@@ -74,16 +74,18 @@
     I(step_d) I(step_h) I(step_w) I(full_d) I(full_h) I(full_w) \
     I(ldx) I(ldr) I(ldy) I(block_m) I(block_n) GF_EPILOGUE_FIELDS(P, I, F)
 
-/* A 3x3 convolution of stride 1 over x (batch, in_h, in_w, in_c), with `tile` (4 or 2) the side of its output tiles and
- * side = tile + 2. kernel: the weights as they are, (3, 3, in_c, out_c). w: transformed, for one chunk of columns after
- * another and each of side * side frequencies the packed panels of (in_c, columns); chunk is a multiple of tile_n.
- * bound[0]: see winograd.h. Tiles are numbered across the batch. Items: ceil(tiles / block_m) x ceil(out_c / block_n),
- * tiles outermost; block_n is a multiple of chunk. Scratch, with c for in_c in whole vectors: side * side * (block_m *
- * (c + chunk) + 32) + 10 * c + block_m floats. */
+/* A kernel_d x 3 x 3 convolution of stride 1 over x (batch, in_d, in_h, in_w, in_c), with `tile` (4 or 2) the side of
+ * its output tiles and side = tile + 2. kernel: the weights as they are, (kernel_d, 3, 3, in_c, out_c). w: transformed,
+ * for one chunk of columns after another and each of side * side frequencies the packed panels of (kernel_d * in_c,
+ * columns); chunk is a multiple of tile_n. bound[0]: see winograd.h. The places of tiles are numbered across the batch.
+ * Items: ceil(places / block_m) x ceil(out_d / block_d) x ceil(out_c / block_n), places outermost; block_n is a multiple
+ * of chunk. Scratch, with c for in_c in whole vectors and e = block_d + kernel_d - 1: side * side * (block_m * (e * c +
+ * block_d * chunk) + 32) + (9 * kernel_d + 1) * c + block_m * e floats. */
 #define GF_WINOGRAD_FIELDS(P, I, F) \
     P(const float, x) P(const float, kernel) P(const float, w) P(const float, bound) P(const float, bias) \
-    P(const float, residual) P(float, y) I(batch) I(in_c) I(out_c) I(in_h) I(in_w) I(out_h) I(out_w) I(pad_h) I(pad_w) \
-    I(ldx) I(ldr) I(ldy) I(tile) I(chunk) I(block_m) I(block_n) GF_EPILOGUE_FIELDS(P, I, F)
+    P(const float, residual) P(float, y) I(batch) I(in_c) I(out_c) I(in_d) I(in_h) I(in_w) I(out_d) I(out_h) I(out_w) \
+    I(kernel_d) I(pad_d) I(pad_h) I(pad_w) I(ldx) I(ldr) I(ldy) I(tile) I(chunk) I(block_d) I(block_m) I(block_n) \
+    GF_EPILOGUE_FIELDS(P, I, F)
 
 /* Depthwise convolution: as conv_f32, x with `channels` channels, y with channels * multiplier, output channel
  * c * multiplier + m made from channel c; w (kernel_d, kernel_h, kernel_w, multiplier, channels).

@@ -11,8 +11,8 @@ from graphflow import Input, Model, config
 from graphflow.errors import ArgumentError
 from graphflow.ir.graph import Graph
 from graphflow.kernels.isa import available
-from graphflow.kernels.winograd import best_tile
-from graphflow.layers import Activation, Add, BatchNormalization, Conv2D
+from graphflow.kernels.winograd import best_tile, shape_of
+from graphflow.layers import Activation, Add, BatchNormalization, Conv2D, Conv3D
 from graphflow.runtime.session import Session
 
 SHAPE = (2, 20, 18, 24)
@@ -100,10 +100,41 @@ def test_a_model_gives_a_row_the_same_bits_in_every_batch(isa) -> None:  # type:
             np.testing.assert_array_equal(np.concatenate(parts).view(np.int32), whole.view(np.int32))
 
 
+def volume_network() -> Graph:
+    """Windows of three slices, one and two, a volume that is padded and one that shrinks."""
+    x = Input((6, 13, 12, 20))
+    first = Conv3D(32, 3, padding="same", activation="relu")(x)
+    second = Conv3D(40, (1, 3, 3), padding="same")(first)
+    return Model(
+        x, Conv3D(24, (2, 3, 3), activation="tanh")(Add()([second, Conv3D(40, 3, padding="same")(first)]))
+    ).graph()
+
+
+@pytest.mark.parametrize("isa", list(available()))
+def test_volumes_have_the_same_bits_in_every_batch_and_with_any_threads(isa: str) -> None:
+    x = np.random.default_rng(1).standard_normal((7, 6, 13, 12, 20)).astype(np.float32)
+    graph = volume_network()
+    with graphflow.knobs(isa=isa, precision="strict"):
+        exact = Session(graph).run([x])[0]
+    results = []
+    for threads in (1, 2, 4):
+        with graphflow.knobs(isa=isa, threads=threads):
+            session = Session(graph)
+            assert sum("winograd" in one.kernel.name for one in session.plan([x.shape]).nodes if one.kernel) == 4
+            for size in (7, 1, 2, 5):
+                parts = [session.run([x[start : start + size]])[0] for start in range(0, len(x), size)]
+                results.append(np.concatenate(parts))
+    assert np.abs(results[0] - exact).max() <= 1e-5 * np.abs(exact).max()
+    for result in results[1:]:
+        np.testing.assert_array_equal(result.view(np.int32), results[0].view(np.int32))
+
+
 def test_the_rule_takes_large_tiles_for_large_maps_and_none_for_few_channels() -> None:
     for isa in available().values():
-        assert best_tile(3, 64, (224, 224), isa) == 0
-        assert best_tile(64, 64, (3, 3), isa) == 0
-        assert best_tile(512, 512, (7, 7), isa) in ((2,) if isa.vector > 4 else (2, 4))
+        assert best_tile(shape_of(3, 64, (224, 224)), isa) == 0
+        assert best_tile(shape_of(64, 64, (3, 3)), isa) == 0
+        assert best_tile(shape_of(512, 512, (7, 7)), isa) in ((2,) if isa.vector > 4 else (2, 4))
         for size, channels in [(224, 64), (112, 128), (56, 64), (56, 256), (28, 128), (28, 512)]:
-            assert best_tile(channels, channels, (size, size), isa) == 4
+            assert best_tile(shape_of(channels, channels, (size, size)), isa) == 4
+        for size, depth, channels in [(112, 16, 64), (56, 16, 64), (28, 8, 128)]:
+            assert best_tile(shape_of(channels, channels, (depth, size, size), 3), isa) == 4

@@ -1,15 +1,21 @@
-"""Winograd's minimal filtering for 3x3 convolutions of stride 1: the rule of when it is chosen, weights and blocks.
+"""Winograd's minimal filtering for 3x3 and d x 3 x 3 convolutions of stride 1: when it is chosen, weights and blocks.
 
 F(4x4, 3x3) makes 16 outputs with 36 multiplications for each pair of channels instead of 144, F(2x2, 3x3) makes 4 with
-16 instead of 36; both add the work of their transforms, and more weights to read. Their price is accuracy: the error is
-relative to the largest pixels nearby. Against float64, for normal pixels behind a ReLU and He weights (`direct` is one
-chain of 9 * in_c sums, which is why F(2x2) with its shorter chains does better):
+16 instead of 36; both add the work of their transforms, and more weights to read. Volumes are transformed slice by
+slice, and the taps of the depth are summed between the transforms. The price is accuracy: the error is relative to the
+largest pixels nearby. Against float64, for normal pixels behind a ReLU and He weights (`direct` is one chain of 9 * in_c
+or 27 * in_c sums, which is why F(2x2) with its shorter chains does better):
 
-               largest error / largest output        root mean square, relative
-    in_c       64       256      512                 64       256      512
-    direct     7.7e-7   1.2e-6   1.8e-6              3.0e-7   5.9e-7   8.3e-7
-    F(2x2)     2.9e-7   6.6e-7   7.2e-7              2.2e-7   4.3e-7   5.9e-7
-    F(4x4)     1.3e-6   2.8e-6   3.3e-6              6.7e-7   1.2e-6   1.7e-6
+                     largest error / largest output       root mean square, relative
+    3x3, in_c        64       256      512                64       256      512
+    direct           7.7e-7   1.2e-6   1.8e-6             3.0e-7   5.9e-7   8.3e-7
+    F(2x2)           2.9e-7   6.6e-7   7.2e-7             2.2e-7   4.3e-7   5.9e-7
+    F(4x4)           1.3e-6   2.8e-6   3.3e-6             6.7e-7   1.2e-6   1.7e-6
+
+    3x3x3, in_c      64       128      256                64       128      256
+    direct           9.9e-7   1.6e-6   2.1e-6             4.7e-7   6.6e-7   9.4e-7
+    F(2x2)           4.2e-7   6.2e-7   9.3e-7             3.6e-7   4.9e-7   6.9e-7
+    F(4x4)           1.9e-6   2.9e-6   3.8e-6             1.1e-6   1.5e-6   2.0e-6
 
 `graphflow.config.set_precision("strict")` leaves them out.
 """
@@ -17,20 +23,22 @@ chain of 9 * in_c sums, which is why F(2x2) with its shorter chains does better)
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from graphflow.kernels.isa import Isa
 from graphflow.kernels.layout import Array, Call, KernelDef, Layout, Pack, Ref, Step, operand, pack_panels, result
-from graphflow.kernels.products import EPILOGUES, FLOPS_PER_NS, STRIDED, epilogue_fields, refuse_weights
+from graphflow.kernels.products import EPILOGUES, FLOPS_PER_NS, STRIDED, epilogue_fields, refuse_weights, spatial_fields
 from graphflow.ops.conv import conv_padding
 
 POINTS = {4: (0.0, 0.75, -0.75, 1.5, -1.5), 2: (0.0, 1.0, -1.0)}
 BOUND_FLOATS = 16
 """Floats before the transformed weights, of which the first is the bound of `winograd.h`; it keeps them on a line."""
 MOST_SCRATCH = 12 << 20
+FEWEST_PLACES = 7
+"""Places that a block of many slices has; fewer make short products at the ends of the volume."""
 
 
 class Costs(NamedTuple):
@@ -58,48 +66,66 @@ WORTH = 0.9
 """The largest part of the direct kernel's time that is worth the loss of accuracy."""
 
 
-def _tiles(out: tuple[int, int], tile: int) -> int:
-    return -(-out[0] // tile) * -(-out[1] // tile)
+class Shape(NamedTuple):
+    """What the rule knows of a layer: channels, taps of the depth (1 for an image), and the output of one sample."""
+
+    in_c: int
+    out_c: int
+    kernel_d: int
+    out: tuple[int, int, int]
 
 
-def cost(tile: int, in_c: int, out_c: int, out: tuple[int, int], isa: Isa) -> float:
-    """The guessed time of one image for each pair of channels; tile 0 is the direct kernel."""
-    guess = COSTS[isa.name]
+def shape_of(in_c: int, out_c: int, out: Sequence[int], kernel_d: int = 1) -> Shape:
+    """`out` may be of an image or a volume."""
+    depth, height, width = (1,) * (3 - len(out)) + tuple(out)
+    return Shape(in_c, out_c, kernel_d, (depth, height, width))
+
+
+def _places(shape: Shape, tile: int) -> int:
+    """The tiles of one slice."""
+    return -(-shape.out[1] // tile) * -(-shape.out[2] // tile)
+
+
+def cost(tile: int, shape: Shape, isa: Isa) -> float:
+    """The guessed time of one sample for each pair of channels; tile 0 is the direct kernel."""
+    guess, taps = COSTS[isa.name], shape.kernel_d
     if tile == 0:
-        return 9 * (guess.weight + math.prod(out) * guess.product * (1 + guess.start / (9 * in_c)))
-    products = guess.weight + _tiles(out, tile) * guess.product * (1 + guess.start / in_c)
-    return (tile + 2) ** 2 * products + _tiles(out, tile) * guess.transform[tile] * (1 / in_c + 1 / out_c)
+        k = 9 * taps * shape.in_c
+        return 9 * taps * (guess.weight + math.prod(shape.out) * guess.product * (1 + guess.start / k))
+    tiles = shape.out[0] * _places(shape, tile)
+    products = taps * guess.weight + tiles * guess.product * (taps + guess.start / shape.in_c)
+    return (tile + 2) ** 2 * products + tiles * guess.transform[tile] * (1 / shape.in_c + 1 / shape.out_c)
 
 
-def best_tile(in_c: int, out_c: int, out: tuple[int, int], isa: Isa) -> int:
-    """4, 2, or 0 for the direct kernel: the static rule, on the layer's shape for one image alone."""
-    two, four = (cost(tile, in_c, out_c, out, isa) for tile in (2, 4))
-    if min(two, four) > WORTH * cost(0, in_c, out_c, out, isa):
+def best_tile(shape: Shape, isa: Isa) -> int:
+    """4, 2, or 0 for the direct kernel: the static rule, on the layer's shape for one sample alone."""
+    two, four = (cost(tile, shape, isa) for tile in (2, 4))
+    if min(two, four) > WORTH * cost(0, shape, isa):
         return 0
     return 2 if two <= four else 4
 
 
-def _sizes(call: Call) -> tuple[int, int, tuple[int, int]]:
+def _shape(call: Call) -> Shape:
     kernel: Any = call.inputs[1]
     out: Any = call.outputs[0].shape
-    return kernel.shape[2], kernel.shape[3], out[1:3]
+    return shape_of(kernel.shape[-2], kernel.shape[-1], out[1:-1], math.prod(kernel.shape[:-4]))
 
 
 def _refuse(tile: int) -> Callable[[Call], str | None]:
     def refuses(call: Call) -> str | None:
         kernel, attrs = call.inputs[1], call.attrs
-        if kernel is None or kernel.shape[:-2] != (3, 3) or attrs["groups"] != 1:
-            return "not a 3x3 convolution of one group"
+        if kernel is None or len(kernel.shape) < 4 or kernel.shape[-4:-2] != (3, 3) or attrs["groups"] != 1:
+            return "not a 3x3 or d x 3 x 3 convolution of one group"
         if max(attrs["strides"]) > 1 or max(attrs["dilation"]) > 1:
             return "strided or dilated"
         if call.precision == "strict":
             return "the precision is strict"
-        if 0 in call.outputs[0].shape[1:] or kernel.shape[2] == 0:
+        if 0 in call.outputs[0].shape[1:] or kernel.shape[-2] == 0:
             return "no elements"
         reason = refuse_weights(call)
         if reason is not None:
             return reason
-        best = best_tile(*_sizes(call), call.isa)
+        best = best_tile(_shape(call), call.isa)
         return None if best == tile else f"{f'{best}x{best} tiles' if best else 'the direct kernel'} should be faster"
 
     return refuses
@@ -121,49 +147,73 @@ def _growth(tile: int) -> float:
 
 
 def transform_weights(kernel: Array, tile: int, chunk: int, isa: Isa) -> Array:
-    """(3, 3, in_c, out_c) to the bound and, chunk by chunk of columns, the panels of each frequency."""
+    """(kernel_d, 3, 3, in_c, out_c) to the bound and, chunk by chunk of columns, the panels of each frequency."""
     matrix = weight_transform(tile)
     parts, largest = [np.zeros(BOUND_FLOATS, np.float32)], 1.0
     with np.errstate(invalid="ignore", over="ignore"):
-        for start in range(0, kernel.shape[3], chunk):
+        for start in range(0, kernel.shape[-1], chunk):
             part = kernel[..., start : start + chunk].astype(np.float64)
-            high = [sum(row[i] * part[i] for i in range(3)) for row in matrix]
+            high = [sum(row[i] * part[:, i] for i in range(3)) for row in matrix]
             for p, q in np.ndindex(tile + 2, tile + 2):
-                frequency = sum(matrix[q, j] * high[p][j] for j in range(3))
+                frequency = sum(matrix[q, j] * high[p][:, j] for j in range(3)).reshape(-1, part.shape[-1])
                 largest = np.maximum(largest, np.abs(frequency).sum(0).max())
                 parts.append(pack_panels(frequency.astype(np.float32), isa))
-            largest = np.maximum(largest, np.abs(part).sum((0, 1, 2)).max())
+            largest = np.maximum(largest, np.abs(part).sum((0, 1, 2, 3)).max())
         parts[0][0] = 4.0 * _growth(tile) * largest
     return np.concatenate(parts)
 
 
-def blocks(tiles: int, tile: int, in_c: int, out_c: int, chunk: int, threads: int) -> tuple[int, int, int]:
-    """How many tiles and columns one item takes, and how many tiles at most in a smaller batch.
+class Blocks(NamedTuple):
+    """What one item takes: places, output slices and columns; `most`: places in an item of a smaller batch, at most."""
 
-    More tiles read the weights less often, fewer keep the buffers in the cache. Threads share tiles if there are
-    enough, else columns, which costs transforming the input again.
+    places: int
+    slices: int
+    columns: int
+    most: int
+
+
+def blocks(places: int, shape: Shape, tile: int, chunk: int, threads: int) -> Blocks:
+    """How much one item takes, of `places` tiles in each slice of the whole batch.
+
+    More tiles read the weights less often, fewer keep the buffers in the cache. Neighbouring slices share input slices,
+    so a block takes many of them and few places. Threads share blocks if there are enough, else columns, which costs
+    transforming the input again.
     """
-    most = min(112, max(28, in_c // 3), max(14, MOST_SCRATCH // (4 * (tile + 2) ** 2 * (in_c + chunk))))
-    count = max(1, (2 * tiles + most) // (2 * most))
-    if count > threads:
-        count = -(-count // threads) * threads
-    across = 1 if count >= threads else -(-threads // count)
+    in_c, out_c = shape.in_c, shape.out_c
+    most = max(14, MOST_SCRATCH // (4 * (tile + 2) ** 2 * (in_c + chunk)))
+    most = min(112, max(28, shape.kernel_d * in_c // 3), most)
+    deep = -(-shape.out[0] // max(1, most // FEWEST_PLACES))
+    slices = -(-shape.out[0] // deep)
+    most = max(1, most // slices)
+    count = max(1, (2 * places + most) // (2 * most))
+    if count * deep > threads:
+        each = threads // math.gcd(threads, deep)
+        count = -(-count // each) * each
+    across = 1 if count * deep >= threads else -(-threads // (count * deep))
     chunks = -(-out_c // chunk)
     if across > chunks:
-        count, across = min(threads, tiles), 1
-    return -(-tiles // count), -(-chunks // across) * chunk, min(tiles, most * 3 // 2 + 1)
+        count, across = min(threads, places), 1
+    return Blocks(-(-places // count), slices, -(-chunks // across) * chunk, min(places, most * 3 // 2 + 1))
+
+
+def _three(sizes: Sequence[int]) -> Sequence[int]:
+    return (*(1,) * (3 - len(sizes)), *sizes)
 
 
 def _lay(tile: int) -> Callable[[Call], Layout]:
     def lay(call: Call) -> Layout:
         x: Any = call.inputs[0]
-        isa = call.isa
-        in_c, out_c, out = _sizes(call)
-        batch, height, width = x.shape[:3]
-        tiles = batch * _tiles(out, tile)
+        kernel: Any = call.inputs[1]
+        isa, shape = call.isa, _shape(call)
+        in_c, out_c, taps = shape.in_c, shape.out_c, shape.kernel_d
+        batch, size = x.shape[0], _three(x.shape[1:-1])
+        padding = [before for before, _ in conv_padding(call.attrs, x.shape, kernel.shape[:-2])]
+        pad_d, pad_h, pad_w = (*(0,) * (3 - len(padding)), *padding)
+        if taps == 1 and pad_d == 0:
+            batch, size, shape = batch * size[0], (1, *size[1:]), shape._replace(out=(1, *shape.out[1:]))
+        places = batch * _places(shape, tile)
         chunk = 128 if out_c >= 256 else min(64, -(-out_c // isa.tile_n) * isa.tile_n)
-        block_m, block_n, most = blocks(max(1, tiles), tile, in_c, out_c, chunk, call.threads)
-        (pad_h, _), (pad_w, _) = conv_padding(call.attrs, x.shape, (3, 3))
+        block = blocks(max(1, places), shape, tile, chunk, call.threads)
         fields = {
             "x": operand(0),
             "kernel": operand(1),
@@ -173,10 +223,10 @@ def _lay(tile: int) -> Callable[[Call], Layout]:
             "batch": batch,
             "in_c": in_c,
             "out_c": out_c,
-            "in_h": height,
-            "in_w": width,
-            "out_h": out[0],
-            "out_w": out[1],
+            **spatial_fields("in", size),
+            **spatial_fields("out", shape.out),
+            "kernel_d": taps,
+            "pad_d": pad_d,
             "pad_h": pad_h,
             "pad_w": pad_w,
             "ldx": in_c,
@@ -184,20 +234,23 @@ def _lay(tile: int) -> Callable[[Call], Layout]:
             "ldy": out_c,
             "tile": tile,
             "chunk": chunk,
-            "block_m": block_m,
-            "block_n": block_n,
+            "block_d": block.slices,
+            "block_m": block.places,
+            "block_n": block.columns,
             **epilogue_fields(call, 2, 3),
         }
-        row = -(-in_c // isa.vector) * isa.vector
+        row, extent = -(-in_c // isa.vector) * isa.vector, block.slices + taps - 1
+        floats = (tile + 2) ** 2 * (block.most * (extent * row + block.slices * chunk) + 32)
         step = Step(
             leaf="winograd_f32",
             fields=fields,
-            items=-(-tiles // block_m) * -(-out_c // block_n),
-            nanoseconds=2.0 * tiles * (tile + 2) ** 2 * in_c * out_c / FLOPS_PER_NS[isa.name],
-            scratch=4 * ((tile + 2) ** 2 * (most * (row + chunk) + 32) + 10 * row + most),
+            items=-(-places // block.places) * -(-shape.out[0] // block.slices) * -(-out_c // block.columns),
+            nanoseconds=2.0 * places * shape.out[0] * (tile + 2) ** 2 * taps * in_c * out_c / FLOPS_PER_NS[isa.name],
+            scratch=4 * (floats + (9 * taps + 1) * row + block.most * extent),
         )
         name = f"winograd {tile} {chunk} {isa.name}"
-        return Layout([step], [Pack(name, (1,), lambda w: transform_weights(w, tile, chunk, isa))])
+        pack = Pack(name, (1,), lambda w: transform_weights(w.reshape(-1, *w.shape[-4:]), tile, chunk, isa))
+        return Layout([step], [pack])
 
     return lay
 

@@ -14,74 +14,85 @@ TOLERANCE = {2: 2e-6, 4: 1e-5}
 """Largest error, relative to the largest output that pixels and weights of these sizes could make."""
 
 
+def deep(x, w, pad, out):
+    """An image as a volume of one slice; a volume as it is."""
+    if x.ndim == 5:
+        return x, w, tuple(pad), tuple(out or x.shape[1:4])
+    return x[:, None], w[None], (0, *pad), (1, *(out or x.shape[1:3]))
+
+
 def winograd(
     isa, x, w, tile, pad=(1, 1), out=None, block=(7, 1), chunk=1, bias=None, residual=None, act="linear",
-    pads=(0, 0, 0), step=0,
+    pads=(0, 0, 0), step=0, slices=1,
 ):  # fmt: skip
-    """x (batch, h, w, in_c), w (3, 3, in_c, out_c); `chunk` in panels, `block` in tiles and chunks."""
-    (batch, height, width, in_c), out_c = x.shape, w.shape[3]
-    out = out or (height, width)
+    """x (batch, h, w, in_c) or (batch, d, h, w, in_c); `chunk` in panels, `block` in places and chunks."""
+    x, w, pad, out = deep(x, w, pad, out)
+    (batch, in_d, height, width, in_c), out_c, taps = x.shape, w.shape[4], w.shape[0]
     chunk *= _leaf.TABLES[isa]["tile_n"]
     block_m, block_n = block[0], block[1] * chunk
-    items = -(-batch * -(-out[0] // tile) * -(-out[1] // tile) // block_m) * -(-out_c // block_n)
+    items = -(-batch * -(-out[1] // tile) * -(-out[2] // tile) // block_m) * -(-out[0] // slices) * -(-out_c // block_n)
     lanes = -(-in_c // _leaf.TABLES[isa]["vector"]) * _leaf.TABLES[isa]["vector"]
-    flat, y, check = spread(batch * out[0] * out[1], out_c, out_c + pads[2])
+    extent = slices + taps - 1
+    flat, y, check = spread(batch * int(np.prod(out)), out_c, out_c + pads[2])
     packed = transform_weights(w, tile, chunk, available()[isa])
+    floats = (tile + 2) ** 2 * (block_m * (extent * lanes + slices * chunk) + 32)
     run_leaf(
-        isa, "winograd_f32", items,
-        scratch_bytes=4 * ((tile + 2) ** 2 * (block_m * (lanes + chunk) + 32) + 10 * lanes + block_m),
+        isa, "winograd_f32", items, scratch_bytes=4 * (floats + (9 * taps + 1) * lanes + block_m * extent),
         ranges=[(i, min(i + step, items)) for i in range(0, items, step)][::-1] if step else None,
         x=widened(x.reshape(-1, in_c), in_c + pads[0]), kernel=at_page_end(w), w=at_page_end(packed[BOUND_FLOATS:]),
         bound=at_page_end(packed[:1]), bias=None if bias is None else at_page_end(bias),
         residual=None if residual is None else widened(residual, out_c + pads[1]), y=flat, batch=batch, in_c=in_c,
-        out_c=out_c, in_h=height, in_w=width, out_h=out[0], out_w=out[1], pad_h=pad[0], pad_w=pad[1],
-        ldx=in_c + pads[0], ldr=out_c + pads[1], ldy=out_c + pads[2], tile=tile, chunk=chunk, block_m=block_m,
-        block_n=block_n, **epilogue(act),
+        out_c=out_c, in_d=in_d, in_h=height, in_w=width, out_d=out[0], out_h=out[1], out_w=out[2], kernel_d=taps,
+        pad_d=pad[0], pad_h=pad[1], pad_w=pad[2], ldx=in_c + pads[0], ldr=out_c + pads[1], ldy=out_c + pads[2],
+        tile=tile, chunk=chunk, block_d=slices, block_m=block_m, block_n=block_n, **epilogue(act),
     )  # fmt: skip
     check()
     return y
 
 
 def direct(isa, x, w, pad=(1, 1), out=None, **rest):
-    out = out or x.shape[1:3]
-    block = (int(np.prod(out)), -(-w.shape[3] // 32) * 32)
-    return conv(isa, x[:, None, :, :, None], w[None, None], (1, 1, 1), (1, 1, 1), (0, *pad), (1, *out), block, **rest)
+    x, w, pad, out = deep(x, w, pad, out)
+    block = (int(np.prod(out)), -(-w.shape[-1] // 32) * 32)
+    return conv(isa, x[..., None, :], w[None], (1, 1, 1), (1, 1, 1), pad, out, block, **rest)
 
 
 def reference(x, w, pad, out):
-    x, w = x.astype(np.float64)[:, None, :, :, None], w.astype(np.float64)[None, None]
-    return conv_reference(x, w, (1, 1, 1), (1, 1, 1), (0, *pad), (1, *out)).reshape(-1, w.shape[-1])
+    x, w, pad, out = deep(x.astype(np.float64), w.astype(np.float64), pad, out)
+    return conv_reference(x[..., None, :], w[None], (1, 1, 1), (1, 1, 1), pad, out).reshape(-1, w.shape[-1])
 
 
-def random_problem(rng, isa, whole):
+def random_problem(rng, isa, whole, rank=2):
     vector, tile_n = (_leaf.TABLES[isa][name] for name in ("vector", "tile_n"))
-    batch, (height, width) = int(rng.integers(1, 4)), rng.integers(1, 14, 2).tolist()
+    batch, size = int(rng.integers(1, 4)), rng.integers(1, 14 if rank == 2 else 9, rank).tolist()
+    taps = [int(rng.integers(1, 5)), 3, 3][3 - rank :]
     in_c = int(rng.choice([1, 3, vector - 1, vector, vector + 1, 2 * vector, 40]))
     out_c = int(rng.choice([1, vector - 1, vector + 1, tile_n, tile_n + 3, 3 * tile_n - 1]))
-    pad = rng.integers(0, 3, 2).tolist()
-    after = [int(rng.integers(0, 3)) + max(0, 3 - size - p) for size, p in zip((height, width), pad, strict=True)]
-    out = [size + p + a - 2 for size, p, a in zip((height, width), pad, after, strict=True)]
-    rows = batch * out[0] * out[1]
+    pad = rng.integers(0, 3, rank).tolist()
+    after = [int(rng.integers(0, 3)) + max(0, k - n - p) for k, n, p in zip(taps, size, pad, strict=True)]
+    out = [n + p + a - k + 1 for n, p, a, k in zip(size, pad, after, taps, strict=True)]
+    rows = batch * int(np.prod(out))
     return {
-        "x": values(rng, (batch, height, width, in_c), whole), "w": values(rng, (3, 3, in_c, out_c), whole),
+        "x": values(rng, (batch, *size, in_c), whole), "w": values(rng, (*taps, in_c, out_c), whole),
         "pad": pad, "out": out, "block": (int(rng.choice([1, 2, 5, 14, 40])), int(rng.integers(1, 3))),
         "chunk": int(rng.integers(1, 3)), "bias": values(rng, out_c, whole) if rng.integers(2) else None,
         "residual": values(rng, (rows, out_c), whole) if rng.integers(2) else None,
         "act": rng.choice(["linear", "relu"] if whole else list(EPILOGUES)),
         "pads": [0, 0, 0] if rng.integers(2) else rng.integers(0, 4, 3).tolist(), "step": int(rng.integers(0, 3)),
+        "slices": 1 if rank == 2 else int(rng.integers(1, 7)),
     }  # fmt: skip
 
 
 @pytest.mark.parametrize("isa", ISAS)
 @pytest.mark.parametrize("tile", TILES)
 @pytest.mark.parametrize("whole", [True, False])
-def test_winograd_against_reference(isa, tile, whole):
+@pytest.mark.parametrize("rank", [2, 3])
+def test_winograd_against_reference(isa, tile, whole, rank):
     rng = np.random.default_rng(tile)
-    for _ in range(80):
-        problem = random_problem(rng, isa, whole)
+    for _ in range(80 if rank == 2 else 50):
+        problem = random_problem(rng, isa, whole, rank)
         x, w, pad, out = (problem[name] for name in ("x", "w", "pad", "out"))
         expected = reference(x, w, pad, out)
-        scale = np.abs(expected).max() + np.abs(x).max() * np.abs(w).sum((0, 1, 2)).max() + 4
+        scale = np.abs(expected).max() + np.abs(x).max() * np.abs(w).sum(tuple(range(rank + 1))).max() + 4
         for name in ("bias", "residual"):
             expected = expected + (0 if problem[name] is None else problem[name])
         expected = EPILOGUES[problem["act"]][1](expected)
@@ -124,6 +135,27 @@ def test_winograd_image_has_the_same_bits_in_every_batch_block_and_range(isa, ti
         np.testing.assert_array_equal(y.view(np.int32), alone.view(np.int32))
 
 
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("tile", TILES)
+@pytest.mark.parametrize("act", ["relu", "tanh"])
+def test_winograd_volume_has_the_same_bits_in_every_batch_block_and_range(isa, tile, act):
+    rng = np.random.default_rng(24)
+    tile_n = _leaf.TABLES[isa]["tile_n"]
+    x, w = values(rng, (4, 6, 7, 5, 19), False), values(rng, (3, 3, 3, 19, 2 * tile_n + 3), False)
+    x[1], x[3, 4, 2, 4, 7] = np.nan, np.inf
+    residual, bias = values(rng, (4, 6 * 7 * 5, w.shape[4]), False), values(rng, w.shape[4], False)
+    alone = np.concatenate(
+        [winograd(isa, x[i : i + 1], w, tile, (1, 1, 1), residual=residual[i], bias=bias, act=act) for i in range(4)]
+    )
+    assert np.isfinite(alone).mean() > 0.5
+    for block, step, chunk, slices in [((1, 1), 0, 3, 6), ((3, 1), 1, 1, 2), ((33, 2), 2, 1, 4), ((5, 1), 3, 2, 9)]:
+        y = winograd(
+            isa, x, w, tile, (1, 1, 1), residual=residual.reshape(alone.shape), bias=bias, act=act, block=block,
+            step=step, chunk=chunk, slices=slices,
+        )  # fmt: skip
+        np.testing.assert_array_equal(y.view(np.int32), alone.view(np.int32))
+
+
 def put(x, rng, *numbers):
     x.ravel()[rng.choice(x.size, len(numbers), replace=False)] = numbers
     return x
@@ -146,10 +178,13 @@ HARD_INPUTS = {
 @pytest.mark.parametrize("act", ["linear", "relu", "tanh"])
 def test_infinity_and_nan_go_where_the_direct_kernel_puts_them(isa, tile, name, act):
     rng = np.random.default_rng(21)
-    for height, width, pad, out in [(8, 8, (1, 1), None), (9, 17, (1, 1), None), (11, 6, (0, 2), (9, 8))]:
-        x = HARD_INPUTS[name](values(rng, (2, height, width, 18), False), rng)
-        w, bias = values(rng, (3, 3, 18, 35), False), values(rng, 35, False)
-        y = winograd(isa, x, w, tile, pad, out, bias=bias, act=act)
+    for size, pad, out in [
+        ((8, 8), (1, 1), None), ((9, 17), (1, 1), None), ((11, 6), (0, 2), (9, 8)),
+        ((5, 9, 17), (1, 1, 1), None), ((3, 6, 11), (2, 0, 1), (4, 4, 11)),
+    ]:  # fmt: skip
+        x = HARD_INPUTS[name](values(rng, (2, *size, 18), False), rng)
+        w, bias = values(rng, (3,) * len(size) + (18, 35), False), values(rng, 35, False)
+        y = winograd(isa, x, w, tile, pad, out, bias=bias, act=act, slices=len(size))
         expected = direct(isa, x, w, pad, out, bias=bias, act=act)
         finite = np.isfinite(expected)
         np.testing.assert_array_equal(np.where(finite, 0, y), np.where(finite, 0, expected))
@@ -168,10 +203,13 @@ def test_weights_that_are_not_finite_or_too_large_give_the_direct_kernel_s_bits(
     if bad == 1e30:
         x[0] *= np.float32(1e9)
         x[1] *= np.float32(1e7)
-    y, expected = winograd(isa, x, w, tile), direct(isa, x, w)
-    np.testing.assert_array_equal(np.isfinite(y), np.isfinite(expected))
-    if bad != 1e30:
-        np.testing.assert_array_equal(y.view(np.int32), expected.view(np.int32))
+    volume = x[:, :, None].reshape(2, 3, 3, 17, 5)
+    cases = [((x, w), (1, 1), None), ((volume, np.stack([w, w[::-1]])), (1, 1, 1), (4, 3, 17))]
+    for given, pad, out in cases:
+        y, expected = winograd(isa, *given, tile, pad, out), direct(isa, *given, pad, out)
+        np.testing.assert_array_equal(np.isfinite(y), np.isfinite(expected))
+        if bad != 1e30:
+            np.testing.assert_array_equal(y.view(np.int32), expected.view(np.int32))
 
 
 @pytest.mark.parametrize("isa", ISAS)
