@@ -78,8 +78,7 @@ static void gf_set_conv(gf_conv *c, const gf_conv_f32_args *g)
                           g->block_m * c->k;
     }
     c->joined = g->ldx == g->in_c && g->dilation_w == 1;
-    c->scattered = g->full_d != g->out_d || g->full_h != g->out_h || g->full_w != g->out_w || g->step_d != 1 ||
-                   g->step_h != 1 || g->step_w != 1;
+    c->scattered = g->full_d != g->out_d || g->full_h != g->out_h || g->full_w != g->out_w;
 }
 
 /* Where in the larger image an output pixel lies. */
@@ -96,8 +95,8 @@ GF_INLINE int64_t gf_place(const gf_conv *c, int64_t pixel)
 static int gf_is_pointwise(const gf_conv_f32_args *g)
 {
     return g->kernel_d == 1 && g->kernel_h == 1 && g->kernel_w == 1 && g->stride_d == 1 && g->stride_h == 1 &&
-           g->stride_w == 1 && g->pad_d == 0 && g->pad_h == 0 && g->pad_w == 0 && g->out_h == g->in_h &&
-           g->out_w == g->in_w;
+           g->stride_w == 1 && g->pad_d == 0 && g->pad_h == 0 && g->pad_w == 0 && g->out_d == g->in_d &&
+           g->out_h == g->in_h && g->out_w == g->in_w;
 }
 
 /* The window of one output pixel as k consecutive elements. */

@@ -51,8 +51,13 @@ GF_INLINE float gf_between(int64_t place, int64_t size, int64_t factor, int64_t 
     return (float)(twice - below * 2 * factor) / (float)(2 * factor);
 }
 
+/* Between an element and itself lies the element, be it infinite. */
 static void gf_blend(const float *a, const float *b, float part, float *y, int64_t n)
 {
+    if (a == b) {
+        gf_copy_floats(y, a, n);
+        return;
+    }
     GF_INDEPENDENT for (int64_t i = 0; i < n; i++)
         y[i] = s_fma(b[i] - a[i], part, a[i]);
 }
@@ -71,7 +76,7 @@ static int gf_bilinear_f32(const void *args, int64_t begin, int64_t end, gf_work
         for (int64_t column = 0; column < columns; column++, y += s->inner) {
             const float across = gf_between(column, s->w, s->factor_w, &low, &high);
             if (s->inner == 1)
-                *y = s_fma(line[high] - line[low], across, line[low]);
+                *y = low == high ? line[low] : s_fma(line[high] - line[low], across, line[low]);
             else
                 gf_blend(line + low * s->inner, line + high * s->inner, across, y, s->inner);
         }

@@ -46,7 +46,7 @@ def matmul_step(plan: Product, left: Ref, right: Ref, out: Ref, call: Call, bias
     """The step that computes a planned product of operands that lie where the plan wants them."""
     isa, k, m, n = call.isa, plan.depth, plan.rows, plan.columns
     widest = max(1, MOST_PACKED // max(k.size, 1) // isa.tile_n) * isa.tile_n
-    block_n = min(-(-n.size // isa.tile_n) * isa.tile_n, widest)
+    block_n = min(-(-max(n.size, 1) // isa.tile_n) * isa.tile_n, widest)
     around = [*(Loop(1, 0, 0, 0),) * (MOST_BATCH - len(plan.batch)), *plan.batch]
     places = math.prod(loop.size for loop in around)
     blocks = places * -(-n.size // block_n)

@@ -72,7 +72,7 @@ def plan_product(
     sizes: dict[str, int] = {}
     for labels, shape in ((first, first_shape), (second, second_shape)):
         for label, size in zip(labels, shape, strict=True):
-            sizes[label] = max(size, sizes.get(label, size)) if size else 0
+            sizes[label] = size if sizes.get(label, 1) == 1 else sizes[label]
     if any(len(set(labels)) != len(labels) for labels in (first, second, result)):
         return None
     depth = set(first) & set(second) - set(result)

@@ -98,7 +98,8 @@ def conv_step(
     """
     batch = dimension(call.outputs[0].shape[0])
     k, pixels, channels = math.prod(window.kernel) * in_c, math.prod(window.out), groups * out_c
-    pointwise = math.prod(window.kernel) == 1 and max(window.strides) == 1 and window.full == window.out
+    plain = window.full == window.out == window.size and not any(window.before)
+    pointwise = plain and math.prod(window.kernel) == 1 and max(window.strides) == 1
     block_m = row_block(pixels, k, out_c, call.isa) if pointwise else pixel_block(window.out)
     blocks = -(-pixels // block_m) if pixels else 0
     block_n = column_block(max(blocks * groups * batch, 1), out_c, call.isa, call.threads)
@@ -132,7 +133,7 @@ def conv_step(
 
 
 def _pack_groups(kernel: Array, groups: int, isa: Isa) -> Array:
-    matrix = kernel.reshape(-1, kernel.shape[-1])
+    matrix = kernel.reshape(math.prod(kernel.shape[:-1]), kernel.shape[-1])
     width = kernel.shape[-1] // groups
     return np.concatenate([pack_panels(matrix[:, g * width : (g + 1) * width], isa) for g in range(groups)])
 
@@ -209,7 +210,7 @@ class _Phase(NamedTuple):
 def _phases(full: int, cut: int, kernel: int, stride: int, dilation: int) -> list[_Phase]:
     """The phases of a dimension with `full` outputs; a dilated one has stride 1, so one phase with all taps."""
     found = []
-    for phase in range(min(stride, full)):
+    for phase in range(stride):
         first = (phase - cut) % stride
         taps = tuple(range(phase, kernel, stride))[::-1]
         reach = span(len(taps), dilation) if taps else 1
@@ -266,7 +267,8 @@ def _lay_conv_transpose(call: Call) -> Layout:
 
     def pack(weights: Array) -> Array:
         turned = np.swapaxes(weights, -1, -2)
-        panels = [pack_panels(turned[part].reshape(-1, filters), isa) for part in parts]
+        kept = [turned[part] for part in parts]
+        panels = [pack_panels(one.reshape(math.prod(one.shape[:-1]), filters), isa) for one in kept]
         return np.concatenate([*panels, np.zeros(isa.vector, np.float32)])
 
     name = f"transposed panels {isa.name} {strides} {[[phase.taps for phase in phases] for phases in every]}"

@@ -49,7 +49,7 @@ def row_block(rows: int, k: int, n: int, isa: Isa) -> int:
 
 def column_block(blocks: int, n: int, isa: Isa, threads: int, narrowest: int = 2) -> int:
     """How many columns one item takes: all of them, unless there are too few row blocks to keep the threads busy."""
-    whole = _round_up(n, isa.tile_n)
+    whole = _round_up(max(n, 1), isa.tile_n)
     if threads == 1 or blocks >= 2 * threads:
         return whole
     parts = -(-2 * threads // blocks)

@@ -15,7 +15,7 @@ from graphflow.ops.dispatch import apply
 from graphflow.ops.linear import check_epilogue, finish
 from graphflow.ops.operands import cast_to, dtype_of, pair, shape_of
 from graphflow.ops.registry import Array, Attrs, define
-from graphflow.spec import TensorSpec, format_shape
+from graphflow.spec import TensorSpec, format_shape, spec_of
 from graphflow.window import PADDINGS, as_padding, as_sizes, output_size, pad_amounts, paddings, span
 
 
@@ -65,6 +65,9 @@ def _conv_reference(attrs: Attrs, x: Array, kernel: Array, bias: Array | None, r
     rank, groups = len(spatial), attrs["groups"]
     padded = np.pad(x, ((0, 0), *conv_padding(attrs, x.shape, spatial), (0, 0)))
     reach = tuple(span(k, d) for k, d in zip(spatial, attrs["dilation"], strict=True))
+    if any(size < r for size, r in zip(padded.shape[1:-1], reach, strict=True)):
+        (made,) = _infer_conv(attrs, [None if one is None else spec_of(one) for one in (x, kernel, bias, residual)], ())
+        return finish(attrs, np.zeros([size or 0 for size in made.shape], x.dtype), bias, residual)
     windows = np.lib.stride_tricks.sliding_window_view(padded, reach, axis=tuple(range(1, rank + 1)))
     windows = windows[
         (

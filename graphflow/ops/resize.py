@@ -47,8 +47,8 @@ def _resize_reference(attrs: Attrs, x: Array) -> Array:
         elif x.size:
             below, above, weight = neighbours(x.shape[axis], factor)
             weight = weight.astype(x.dtype).reshape((-1,) + (1,) * (x.ndim - axis - 1))
-            first = x.take(below, axis)
-            x = first + (x.take(above, axis) - first) * weight
+            first, apart = x.take(below, axis), (below != above).reshape(weight.shape)
+            x = first + np.subtract(x.take(above, axis), first, out=np.zeros_like(first), where=apart) * weight
         else:
             x = np.repeat(x, factor, axis)
     return x

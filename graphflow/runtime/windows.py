@@ -152,7 +152,7 @@ def in_windows(layout: Layout, node: Node, windows: dict[Value, Window]) -> Layo
         steps = [step for step in steps if not _in_place(step, node, windows)]
     elif node.op.name in ("getitem", "split"):
         steps = [step for step in steps if node.outputs[step.fields["y"].position] not in windows]
-    return Layout([_moved(step, places) for step in steps], layout.packs, layout.work, ())
+    return Layout([moved(step, places) for step in steps], layout.packs, layout.work, ())
 
 
 def _in_place(step: Step, node: Node, windows: dict[Value, Window]) -> bool:
@@ -162,7 +162,8 @@ def _in_place(step: Step, node: Node, windows: dict[Value, Window]) -> bool:
     return piece is not None and windows.get(piece) == outer._replace(offset=outer.offset + step.fields["y"].offset)
 
 
-def _moved(step: Step, places: dict[tuple[str, int], Window]) -> Step:
+def moved(step: Step, places: dict[tuple[str, int], Window]) -> Step:
+    """A step whose operands lie in windows: by (kind, position), where."""
     fields = dict(step.fields)
     unit = 1 if step.leaf == "copy" else ITEM
     for name, ref in step.fields.items():

@@ -17,8 +17,8 @@ class Given:
 
     Args:
         shape, dtype: of the array.
-        kind: "normal", "positive", "integers" (in [low, high)), "special" (with NaN, infinities and signed zeros) or
-            "wide" (magnitudes from 1e-8 to 1e8).
+        kind: "normal", "positive", "integers" (in [low, high)), "special" (with NaN, infinities and signed zeros),
+            "wide" (magnitudes from 1e-8 to 1e8), or "small" (a third of "normal").
         known: whether it is a weight, known before a run.
         batch: whether its first axis is the batch.
     """
@@ -42,6 +42,8 @@ class Given:
             values = np.abs(values) + 0.05
         elif self.kind == "wide":
             values = values * 10.0 ** rng.integers(-8, 9, self.shape)
+        elif self.kind == "small":
+            values = values / 3
         elif self.kind == "special" and values.size:
             flat = values.reshape(-1)
             for index, value in enumerate((np.nan, np.inf, -np.inf, 0.0, -0.0)):
