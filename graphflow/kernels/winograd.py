@@ -209,7 +209,7 @@ def _lay(tile: int) -> Callable[[Call], Layout]:
         batch, size = x.shape[0], _three(x.shape[1:-1])
         padding = [before for before, _ in conv_padding(call.attrs, x.shape, kernel.shape[:-2])]
         pad_d, pad_h, pad_w = (*(0,) * (3 - len(padding)), *padding)
-        if taps == 1 and pad_d == 0:
+        if taps == 1 and pad_d == 0 and shape.out[0] == size[0]:
             batch, size, shape = batch * size[0], (1, *size[1:]), shape._replace(out=(1, *shape.out[1:]))
         places = batch * _places(shape, tile)
         chunk = 128 if out_c >= 256 else min(64, -(-out_c // isa.tile_n) * isa.tile_n)

@@ -78,6 +78,12 @@ def convolutions() -> list[OpCase]:
         ),
         OpCase("conv", (x(0, 6, 6, 3), w(3, 3, 3, 4), w(4), None), _conv_attrs(2)),
         OpCase("conv", (x(2, 6, 6, 3), w(3, 3, 3, 0), None, None), _conv_attrs(2), "no_filters"),
+        OpCase(
+            "conv",
+            (x(2, 4, 20, 20, 40), w(1, 3, 3, 40, 64), None, None),
+            _conv_attrs(3, padding=((0, 2), (1, 1), (1, 1))),
+            "behind",
+        ),
         OpCase("conv", (x(2, 0, 6, 3), w(4, 3, 3, 2), None, None), _conv_attrs(2, padding="same"), "no_pixels"),
         OpCase("conv", (x(2, 5, 6, 3), w(1, 1, 3, 4), w(4), None), _conv_attrs(2, padding=((1, 2), (0, 1))), "frame"),
         OpCase("conv", (x(1, 3, 5, 6, 3), w(1, 1, 1, 3, 4), None, None), _conv_attrs(3, padding=((0, 1),) * 3), "3d"),

@@ -81,7 +81,7 @@ def depthwise(draw: Draw, kernel: str) -> Problem:
 
 
 def winograd(draw: Draw, kernel: str) -> Problem:
-    """3x3 in the last two dimensions, any taps in the first of three, stride one; whatever the rule says of their sizes."""
+    """3x3 in the last two dimensions, any taps in the first of three; whatever the rule says of their sizes."""
     draw.whole = draw.whole and "2x2" in kernel
     deep = draw.chance(0.4)
     taps = (draw.pick((1, 2, 3, 3)), 3, 3) if deep else (3, 3)
