@@ -20,7 +20,14 @@ typedef struct gf_dw {
     const float *x, *w, *bias, *residual;
     float *out;
     int64_t planes, rows, plane_x, row_x, plane_w, row_w, tap_w, ldout, clamps, from, to;
+    int64_t wrap, turn; /* of a ring of rows: from row `wrap` of the window on, x is `turn` elements back */
 } gf_dw;
+
+/* Row h of the window in plane d. */
+GF_INLINE const float *gf_dw_window(const gf_dw *r, int64_t d, int64_t h)
+{
+    return r->x + d * r->plane_x + h * r->row_x - (h >= r->wrap ? r->turn : 0);
+}
 
 GF_INLINE gf_vec gf_dw_load(const float *p, int64_t n, const int whole) { return whole ? v_load(p) : v_load_n(p, n); }
 
@@ -69,7 +76,7 @@ GF_INLINE void gf_dw_block(const gf_dw *r, int64_t pixel, int64_t c, const int c
         acc[j] = v_set1(0.0f);
     for (int64_t d = 0; d < r->planes; ++d)
         for (int64_t h = 0; h < r->rows; ++h) {
-            const float *p = r->x + d * r->plane_x + h * r->row_x + left * ldx + c;
+            const float *p = gf_dw_window(r, d, h) + left * ldx + c;
             const float *q = r->w + d * r->plane_w + h * r->row_w + c;
             gf_vec k[7];
 #pragma GCC unroll 8
@@ -132,7 +139,8 @@ GF_INLINE void gf_dw_any(const gf_dw *r, int64_t pixel, int64_t first, int64_t l
 {
     const gf_depthwise_f32_args *g = r->g;
     const int64_t step = g->stride_w * g->ldx, tap = g->dilation_w * g->ldx;
-    const float *x = r->x + (pixel * g->stride_w - g->pad_w) * g->ldx + c, *w = r->w + c;
+    const int64_t left = pixel * g->stride_w - g->pad_w;
+    const float *w = r->w + c;
     gf_vec acc[GF_DW_BLOCK];
 #pragma GCC unroll 8
     for (int j = 0; j < columns; ++j)
@@ -140,7 +148,7 @@ GF_INLINE void gf_dw_any(const gf_dw *r, int64_t pixel, int64_t first, int64_t l
     for (int64_t d = 0; d < r->planes; ++d)
         for (int64_t h = 0; h < r->rows; ++h)
             for (int64_t t = first; t < last; ++t) {
-                const float *p = x + d * r->plane_x + h * r->row_x + t * tap;
+                const float *p = gf_dw_window(r, d, h) + left * g->ldx + c + t * tap;
                 const gf_vec k = gf_dw_load(w + d * r->plane_w + h * r->row_w + t * r->tap_w, n, whole);
 #pragma GCC unroll 8
                 for (int j = 0; j < columns; ++j)
@@ -235,20 +243,28 @@ static void gf_dw_activate(const gf_dw *r, float *y)
         gf_activate(g->act, g->alpha, g->beta, g->gamma, y + i * g->ldy, y + i * g->ldy, g->out_w / runs * width);
 }
 
+/* What all rows have in common; tap_w: weights from tap to tap. */
+static void gf_dw_set(gf_dw *r, const gf_depthwise_f32_args *g, int64_t tap_w)
+{
+    const int64_t reach = g->in_w - 1 - (g->kernel_w - 1) * g->dilation_w + g->pad_w;
+    r->g = g;
+    r->from = gf_min(gf_max(gf_ceil_div(g->pad_w, g->stride_w), 0), g->out_w);
+    r->to = gf_max(r->from, reach < 0 ? 0 : gf_min(reach / g->stride_w + 1, g->out_w));
+    r->tap_w = tap_w;
+    r->row_w = g->kernel_w * tap_w;
+    r->plane_w = g->kernel_h * r->row_w;
+    r->row_x = g->dilation_h * g->in_w * g->ldx;
+    r->plane_x = g->dilation_d * g->in_h * g->in_w * g->ldx;
+    r->wrap = g->kernel_h;
+    r->turn = 0;
+    gf_set_activation(&r->end, g->act, g->alpha, g->beta, g->gamma);
+}
+
 static int gf_depthwise_f32(const void *arguments, int64_t begin, int64_t end, gf_worker *worker)
 {
     const gf_depthwise_f32_args *g = arguments;
-    const int64_t reach = g->in_w - 1 - (g->kernel_w - 1) * g->dilation_w + g->pad_w;
     gf_dw r;
-    r.g = g;
-    r.from = gf_min(gf_max(gf_ceil_div(g->pad_w, g->stride_w), 0), g->out_w);
-    r.to = gf_max(r.from, reach < 0 ? 0 : gf_min(reach / g->stride_w + 1, g->out_w));
-    r.tap_w = g->channels * g->multiplier;
-    r.row_w = g->kernel_w * r.tap_w;
-    r.plane_w = g->kernel_h * r.row_w;
-    r.row_x = g->dilation_h * g->in_w * g->ldx;
-    r.plane_x = g->dilation_d * g->in_h * g->in_w * g->ldx;
-    gf_set_activation(&r.end, g->act, g->alpha, g->beta, g->gamma);
+    gf_dw_set(&r, g, g->channels * g->multiplier);
     for (int64_t item = begin; item < end; ++item) {
         const int64_t h = item % g->out_h * g->stride_h - g->pad_h, above = item / g->out_h;
         const int64_t d = above % g->out_d * g->stride_d - g->pad_d, image = above / g->out_d;

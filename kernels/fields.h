@@ -97,6 +97,22 @@
     I(dilation_d) I(dilation_h) I(dilation_w) I(pad_d) I(pad_h) I(pad_w) \
     I(ldx) I(ldr) I(ldy) GF_EPILOGUE_FIELDS(P, I, F)
 
+/* An inverted residual block over x (batch, in_h, in_w, in_c): e = expand_act(x . w_expand + bias_expand), hidden
+ * channels, w_expand the packed panels of (in_c, hidden); d = depthwise_act of the depthwise convolution of e with
+ * w_depthwise (kernel_h, kernel_w, hidden) + bias_depthwise; y = act(d . w + bias + residual), w the packed panels of
+ * (hidden, out_c). w_expand null: e is x. w null: y is d, and out_c is hidden.
+ * Items: batch * ceil(out_h / strip) strips of output rows, made in bands of `rows`.
+ * Scratch: depth * in_w * hidden floats where w_expand is given, depth = (rows - 1) * stride_h +
+ * (kernel_h - 1) * dilation_h + 1, and rows * out_w * hidden floats where w is. */
+#define GF_INVERTED_RESIDUAL_FIELDS(P, I, F) \
+    P(const float, x) P(const float, w_expand) P(const float, bias_expand) P(const float, w_depthwise) \
+    P(const float, bias_depthwise) P(const float, w) P(const float, bias) P(const float, residual) P(float, y) \
+    I(batch) I(in_c) I(hidden) I(out_c) I(in_h) I(in_w) I(out_h) I(out_w) I(kernel_h) I(kernel_w) \
+    I(stride_h) I(stride_w) I(dilation_h) I(dilation_w) I(pad_h) I(pad_w) I(ldx) I(ldr) I(ldy) I(strip) I(rows) \
+    I(expand_act) F(expand_act_alpha) F(expand_act_beta) F(expand_act_gamma) \
+    I(depthwise_act) F(depthwise_act_alpha) F(depthwise_act_beta) F(depthwise_act_gamma) \
+    GF_EPILOGUE_FIELDS(P, I, F)
+
 /* Locally connected: window `place` of each image of x (batch, in_d, in_h, in_w, channels) times matrix `place` of w,
  * each the packed panels of (kernel_d * kernel_h * kernel_w * channels, filters); bias (places, filters).
  * Items: places = out_d * out_h * out_w. Scratch: tile_m * kernel_d * kernel_h * kernel_w * channels floats. */
@@ -231,6 +247,7 @@
     L(conv_f32, GF_CONV_FIELDS) \
     L(winograd_f32, GF_WINOGRAD_FIELDS) \
     L(depthwise_f32, GF_DEPTHWISE_FIELDS) \
+    L(inverted_residual_f32, GF_INVERTED_RESIDUAL_FIELDS) \
     L(local_f32, GF_LOCAL_FIELDS) \
     L(lstm_f32, GF_LSTM_FIELDS) \
     L(rnn_f32, GF_RNN_FIELDS) \

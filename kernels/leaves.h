@@ -13,6 +13,7 @@
 #include "conv.h"
 #include "winograd.h"
 #include "depthwise.h"
+#include "inverted.h"
 #include "local.h"
 #include "resize.h"
 #include "recurrent.h"

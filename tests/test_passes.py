@@ -135,6 +135,7 @@ FUSED: dict[str, dict[str, int]] = {
     "padded_channels_first": {"transpose": 2, "conv": 1},
     "padded_too_much": {"relu": 1, "pad": 2, "max_pool": 1, "conv": 1},
     "computed_twice": {"dense": 2, "sigmoid": 1, "concatenate": 1},
+    "mobile": {"inverted_residual": 3, "conv": 1},
     "nothing": {},
 }
 

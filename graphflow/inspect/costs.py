@@ -108,6 +108,11 @@ COSTS: dict[str, Cost] = {
     "one_hot": Cost(),
     "conv": Cost("y * taps", EPILOGUE),
     "conv_transpose": Cost("x * taps", EPILOGUE),
+    "inverted_residual": Cost(
+        "expanded * channels + convolved * area + y * hidden",
+        "expanded * (expand_bias + expand_activation) + convolved * (depthwise_bias + depthwise_activation) + "
+        + EPILOGUE,
+    ),
     "locally_connected": Cost("y * depth", EPILOGUE),
     "dense": Cost("y * depth", EPILOGUE),
     "matmul": Cost("y * depth", "y * activation"),

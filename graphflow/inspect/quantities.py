@@ -48,9 +48,10 @@ def _activation(name: str) -> Callable[[Look], int]:
     return lambda one: ACTIVATIONS[one.attrs[name][0]] if name in one.attrs else 0
 
 
-BIAS: dict[str, int] = {"lstm": 3, "gru": 3, "rnn": 3}
+BIAS: dict[str, int] = {"lstm": 3, "gru": 3, "rnn": 3, "inverted_residual": 6}
+RESIDUAL: dict[str, int] = {"inverted_residual": 7}
 GAMMA: dict[str, int] = {"batch_norm": 3}
-"""Which operands biases and scales are, where they are not the usual ones."""
+"""Which operands biases, residuals and scales are, where they are not the usual ones."""
 
 
 def _biases(one: Look) -> int:
@@ -132,6 +133,18 @@ def _body(one: Look) -> tuple[int, int]:
     return macs, flops
 
 
+def _hidden(one: Look) -> int:
+    return int(one.shape(3)[-1])
+
+
+def _expanded(one: Look) -> int:
+    return math.prod(one.shape(0)[:-1]) * _hidden(one) if one.given(1) else 0
+
+
+def _convolved(one: Look) -> int:
+    return math.prod(one.outputs[0].shape[:-1]) * _hidden(one)  # type: ignore[arg-type]
+
+
 QUANTITIES: dict[str, tuple[str, Callable[[Look], int]]] = {
     "x": ("elements of the first operand", lambda one: size_of(one.inputs[0])),
     "y": ("elements of the first output", lambda one: size_of(one.outputs[0])),
@@ -148,13 +161,21 @@ QUANTITIES: dict[str, tuple[str, Callable[[Look], int]]] = {
     "units": ("units of a recurrent op", lambda one: int(one.shape(2)[0])),
     "features": ("features of a step", lambda one: int(one.shape(0)[2])),
     "bias": ("how many biases are added", _biases),
-    "residual": ("whether another tensor is added", lambda one: one.given(3)),
+    "residual": ("whether another tensor is added", lambda one: one.given(RESIDUAL.get(one.node.op.name, 3))),
     "gamma": ("whether there is a scale", lambda one: one.given(GAMMA.get(one.node.op.name, 1))),
     "beta": ("whether there is a shift", lambda one: one.given(GAMMA.get(one.node.op.name, 1) + 1)),
     "rms": ("whether the mean stays", lambda one: int(one.attrs["rms"])),
     "activation": ("FLOPs of the activation that is fused into the op", _activation("activation")),
     "gate": ("FLOPs of the gates' activation", _activation("gate")),
     "inner": ("FLOPs of the activation", _activation("activation")),
+    "hidden": ("channels between the convolutions of a block", _hidden),
+    "area": ("taps of a depthwise kernel", lambda one: math.prod(one.shape(3)[:2])),
+    "expanded": ("elements between a block's expansion, if it has one, and its depthwise convolution", _expanded),
+    "convolved": ("elements between a block's depthwise convolution and its projection", _convolved),
+    "expand_bias": ("whether a block's expansion has a bias", lambda one: one.given(2)),
+    "depthwise_bias": ("whether a block's depthwise convolution has a bias", lambda one: one.given(4)),
+    "expand_activation": ("FLOPs of the activation of a block's expansion", _activation("expand_activation")),
+    "depthwise_activation": ("FLOPs of that of its depthwise convolution", _activation("depthwise_activation")),
     "combined": ("elements that are combined with those they meet", _combined),
     "body_macs": ("multiply-adds of one step", lambda one: _body(one)[0]),
     "body_flops": ("FLOPs of one step", lambda one: _body(one)[1]),

@@ -172,29 +172,42 @@ def _multipliers_outside(weights: Array, multiplier: int) -> Array:
     return np.ascontiguousarray(np.swapaxes(parts, -1, -2))
 
 
+def depthwise_step(call: Call, window: Window, channels: int, width: int, fields: dict[str, Any]) -> Step:
+    """One run of `depthwise_f32`.
+
+    Args:
+        channels, width: of its input and of its output.
+        fields: its pointers, and those of the epilogue.
+    """
+    batch = dimension(call.outputs[0].shape[0])
+    rows, multiplier = batch * math.prod(window.out[:-1]), width // channels
+    flops = 2.0 * rows * window.out[-1] * width * math.prod(window.kernel)
+    return Step(
+        leaf="depthwise_f32",
+        fields={
+            "batch": batch,
+            "channels": channels,
+            "multiplier": multiplier,
+            **_window_fields(window),
+            **spatial_fields("dilation", window.dilation),
+            "ldx": channels,
+            "ldr": width,
+            "ldy": width,
+            **fields,
+        },
+        items=rows,
+        nanoseconds=flops / DEPTHWISE_PER_NS[call.isa.name],
+        scratch=4 * window.out[-1] * channels if multiplier > 1 else 0,
+    )
+
+
 def _lay_depthwise(call: Call) -> Layout:
-    window, y = _conv_window(call), call.outputs[0]
-    channels, width = call.attrs["groups"], dimension(y.shape[-1])
-    rows = dimension(y.shape[0]) * math.prod(window.out[:-1])
+    channels, width = call.attrs["groups"], dimension(call.outputs[0].shape[-1])
     multiplier = width // channels
     packs = [Pack(f"multipliers {multiplier}", (1,), lambda w: _multipliers_outside(w, multiplier))]
-    fields = {
-        "x": operand(0),
-        "w": operand(1) if multiplier == 1 else Ref("packed", 0),
-        "y": result(),
-        "batch": dimension(y.shape[0]),
-        "channels": channels,
-        "multiplier": multiplier,
-        **_window_fields(window),
-        **spatial_fields("dilation", window.dilation),
-        "ldx": channels,
-        "ldr": width,
-        "ldy": width,
-        **epilogue_fields(call, 2, 3),
-    }
-    flops = 2.0 * rows * window.out[-1] * width * math.prod(window.kernel)
-    scratch = 4 * window.out[-1] * channels if multiplier > 1 else 0
-    step = Step("depthwise_f32", fields, rows, flops / DEPTHWISE_PER_NS[call.isa.name], scratch=scratch)
+    weights = operand(1) if multiplier == 1 else Ref("packed", 0)
+    fields = {"x": operand(0), "w": weights, "y": result(), **epilogue_fields(call, 2, 3)}
+    step = depthwise_step(call, _conv_window(call), channels, width, fields)
     return Layout([step], packs if multiplier > 1 else [])
 
 

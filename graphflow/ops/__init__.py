@@ -8,6 +8,7 @@ from __future__ import annotations
 from graphflow.ops import elementwise as _elementwise
 from graphflow.ops import indexing as _indexing
 from graphflow.ops import interpolate as _interpolate
+from graphflow.ops import inverted_residual as _inverted_residual
 from graphflow.ops import narrow as _narrow
 from graphflow.ops import quantization as _quantization
 from graphflow.ops import regions as _regions
@@ -130,7 +131,7 @@ gather = take = embedding
 
 _register()
 del _elementwise, _indexing, _interpolate, _narrow, _quantization, _register, _resample, _sampling, _scalar, _sized
-del _regions, _windows
+del _inverted_residual, _regions, _windows
 
 __all__ = [
     "OPS",

@@ -14,6 +14,7 @@ from graphflow.passes.fold_constants import fold_constants
 from graphflow.passes.fold_padding import fold_padding
 from graphflow.passes.fold_scale import fold_scale
 from graphflow.passes.fuse_epilogue import fuse_epilogue
+from graphflow.passes.fuse_inverted_residual import fuse_inverted_residual
 from graphflow.passes.merge_common import merge_common
 from graphflow.passes.remove_identities import remove_identities
 from graphflow.passes.sink_transposes import sink_transposes
@@ -31,6 +32,7 @@ PIPELINE: tuple[Pass, ...] = (
     fold_scale,
     fold_constants,
     fuse_epilogue,
+    fuse_inverted_residual,
     eliminate_dead_nodes,
 )
 

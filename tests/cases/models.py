@@ -19,10 +19,12 @@ from graphflow.layers import (
     Conv1D,
     Conv2D,
     Dense,
+    DepthwiseConv2D,
     Flatten,
     GlobalAveragePooling2D,
     Lambda,
     MaxPooling2D,
+    ReLU,
     Softmax,
     ZeroPadding2D,
 )
@@ -144,6 +146,17 @@ def computed_twice(x: Any) -> Any:
     return Dense(2)(Concatenate()([a, b, Activation("sigmoid")(b)]))
 
 
+def mobile(x: Any) -> Any:
+    """Blocks of MobileNetV2: without expansion, with a residual, and one whose expansion is used elsewhere, too."""
+    y = ReLU(6.0)(BatchNormalization()(DepthwiseConv2D(3, padding="same", use_bias=False)(x)))
+    y = BatchNormalization()(Conv2D(6, 1, use_bias=False)(y))
+    z = ReLU(6.0)(BatchNormalization()(Conv2D(19, 1, use_bias=False)(y)))
+    z = ReLU(6.0)(BatchNormalization()(DepthwiseConv2D(3, padding="same", use_bias=False)(z)))
+    y = Add()([y, BatchNormalization()(Conv2D(6, 1, use_bias=False)(z))])
+    z = Conv2D(9, 1, activation="relu")(y)
+    return [Conv2D(4, 1)(DepthwiseConv2D(3, strides=2)(ZeroPadding2D(((0, 1), (0, 1)))(z))), z]
+
+
 def nothing(x: Any) -> Any:
     return x
 
@@ -171,6 +184,7 @@ MODELS: dict[str, tuple[Callable[[Any], Any], tuple[int, ...]]] = {
     "padded_channels_first": (padded_channels_first, (3, 7, 6)),
     "padded_too_much": (padded_too_much, (7, 7, 2)),
     "computed_twice": (computed_twice, (6,)),
+    "mobile": (mobile, (13, 12, 5)),
     "nothing": (nothing, (4,)),
 }
 

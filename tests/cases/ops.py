@@ -14,6 +14,7 @@ CASES: list[OpCase] = [
     *windows.convolutions(),
     *windows.transposed_convolutions(),
     *windows.depthwise_convolutions(),
+    *windows.inverted_residuals(),
     *windows.local_connections(),
     *windows.enlargements(),
     *rows.normalizations(),

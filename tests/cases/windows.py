@@ -173,6 +173,36 @@ def transposed_convolutions() -> list[OpCase]:
     return cases
 
 
+def inverted_residuals() -> list[OpCase]:
+    name = "inverted_residual"
+    cases = []
+    for padding, strides, channels, hidden in product(("valid", "same"), (1, 2), (5, 16), (19, 70)):
+        attrs = {"strides": (strides, strides), "padding": padding, "dilation": (1, 1)}
+        attrs |= {"expand_activation": RELU, "depthwise_activation": ("clip", -0.5, 1.0, 0.0)}
+        weights = (w(1, 1, channels, hidden), w(hidden), w(3, 3, 1, hidden), w(hidden), w(1, 1, hidden, 7), w(7))
+        cases += [OpCase(name, (x(2, 13, 15, channels), *weights, None), attrs, f"{padding}{strides}")]
+    plain: dict[str, Any] = {"strides": (1, 1), "padding": "same", "dilation": (1, 1)}
+    inside = (w(1, 1, 6, 40), w(40), w(3, 3, 1, 40), w(40), w(1, 1, 40, 6), w(6))
+    few = (w(1, 1, 6, 40), None, w(3, 2, 1, 40), None, w(1, 1, 40, 9), None)
+    alone = (None, None, w(3, 3, 1, 24), w(24), w(1, 1, 24, 16), w(16))
+    moving = (x(1, 1, 6, 40, batch=False), w(40), w(3, 3, 1, 40), w(40), w(1, 1, 40, 6), w(6))
+    double = tuple(None if one is None else w(*one.shape, dtype="float64") for one in inside)
+    silu = {"expand_activation": ("silu", 0.0, 0.0, 0.0), "depthwise_activation": ("silu", 0.0, 0.0, 0.0)}
+    return [
+        *cases,
+        OpCase(name, (x(3, 12, 11, 6), *inside, x(3, 12, 11, 6)), {**plain, **silu, "activation": RELU}, "residual"),
+        OpCase(name, (x(2, 33, 31, 6), *inside, x(2, 33, 31, 6)), plain, "large"),
+        OpCase(name, (x(2, 5, 4, 6), *inside, x(2, 5, 4, 6)), {**plain, "expand_activation": RELU}, "small"),
+        OpCase(name, (x(2, 14, 12, 6), *few, None), {**plain, "padding": ((1, 2), (0, 1)), "strides": (2, 1)}, "few"),
+        OpCase(name, (x(2, 17, 14, 6), *few, None), {**plain, "padding": "valid", "dilation": (2, 3)}, "dilated"),
+        OpCase(name, (x(2, 15, 13, 24), *alone, None), {**plain, "depthwise_activation": RELU}, "alone"),
+        OpCase(name, (x(0, 12, 11, 6), *inside, None), plain),
+        OpCase(name, (x(2, 12, 11, 6), *moving, None), plain, "moving"),
+        OpCase(name, (x(2, 12, 11, 6), *inside, x(1, 12, 11, 6, batch=False)), plain, "broadcast"),
+        OpCase(name, (x(2, 12, 11, 6, dtype="float64"), *double, None), plain),
+    ]
+
+
 def depthwise_convolutions() -> list[OpCase]:
     cases = []
     for padding, strides, kernel, channels in product(("valid", "same"), (1, 2), (3, 5), (8, 19, 70)):
