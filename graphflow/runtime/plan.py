@@ -2,7 +2,7 @@
 
 1. infer every spec anew, with the concrete shapes
 2. choose a kernel for each node that runs, or its reference
-3. give every value its memory: views, in place, outputs where the caller wants them
+3. give every value its memory (`places`), in the better of the orders there are (`order`)
 4. write the arguments of every step, and where pointers must be put in (`program`)
 
 A plan for a batch of several samples also says how it scales to fewer (`scale`): the same kernels and places, and
@@ -22,13 +22,13 @@ from graphflow.kernels.layout import Call, KernelDef, Layout, Ref
 from graphflow.kernels.table import choose
 from graphflow.ops.array import VIEWS
 from graphflow.runtime.bindings import Bindings, Key
-from graphflow.runtime.memory import Lifetime, place
+from graphflow.runtime.places import Places
 from graphflow.runtime.program import ProgramWriter
 from graphflow.runtime.scaling import NodeScaling, Rescaled, Scaling, scaling_of
 from graphflow.runtime.scan import BodyPlan
 from graphflow.runtime.schedule import Schedule
 from graphflow.runtime.shapes import Concrete
-from graphflow.runtime.storage import Storage, StorageMap, nbytes
+from graphflow.runtime.storage import Storage, StorageMap
 from graphflow.runtime.windows import Window, find_windows, in_windows
 from graphflow.spec import Shape, TensorSpec
 from graphflow.variable import Variable
@@ -168,8 +168,8 @@ class _Planner:
         self.stage = schedule.stage
         found = Concrete(self.graph, schedule.order, input_shapes)
         self.order = found.order
+        self.orders = [found.order, *schedule.others]
         self.plan = Plan(found.specs)
-        self._shared: dict[int, list[Value]] = {}
         self.plan.known = {((value,), ""): array for value, array in found.known.items()}
         self.plan.scaling = None if isa is None else scaling_of(schedule, found, input_shapes)
 
@@ -200,111 +200,26 @@ class _Planner:
                 planned.body = BodyPlan(node, given, self.bindings, self.isa, self.threads, self.precision)
                 self.plan.scaling = None
             self.plan.nodes.append(planned)
-        windows = find_windows(self.plan.nodes, self.plan.specs, self.graph.results())
+        self._windows = windows = find_windows(self.plan.nodes, self.plan.specs, self.graph.results())
         for planned in self.plan.nodes:
             if planned.kernel is not None and planned.call is not None:
                 planned.windows = windows
                 scaling = self.plan.scaling
                 planned.layout = planned.lay(planned.call) if scaling is None else scaling.lay(planned, planned.call)
-        self._windows = windows
-        self._parts: dict[Value, list[Value]] = {}
-        for part, window in windows.items():
-            self._parts.setdefault(window.root, [window.root]).append(part)
 
     # 3
 
     def give_memory(self) -> None:
-        storage = self.plan.storage
-        for index, entering in enumerate(self.graph.inputs):
-            storage.external(entering, "input", index)
-        users = self._last_uses()
-        for step, planned in enumerate(self.plan.nodes):
-            node = planned.node
-            for value in node.inputs:
-                if value is not None and value not in storage.of:
-                    self._give_leaf(value)
-                if value is not None:
-                    storage.touch(value, step)
-            if planned.reason == "view" and node.inputs[0] is not None:
-                storage.share(node.outputs[0], node.inputs[0])
-                storage.touch(node.outputs[0], users.get(node.outputs[0], step))
-                continue
-            for made in node.outputs:
-                self._give_output(planned, made, step, users)
-            if planned.layout is not None:
-                planned.work = [storage.fresh(None, size, step) for size in planned.layout.work]
-        self._give_results()
-        offsets, total = place([Lifetime(one.first, one.last, one.size) for one in storage.arena])
-        for one, offset in zip(storage.arena, offsets, strict=True):
-            one.index = offset
-        self.plan.arena_bytes = total
-
-    def _last_uses(self) -> dict[Value, int]:
-        """The last step that uses each value; a value that leaves the graph is used to the end."""
-        last: dict[Value, int] = {}
-        for step, node in enumerate(self.order):
-            for value in node.inputs:
-                if value is not None:
-                    last[value] = step
-        for value in self.graph.results():
-            last[value] = len(self.order)
-        return last
-
-    def _give_leaf(self, value: Value) -> None:
-        storage = self.plan.storage
-        if value.kind == "variable" and value.payload.changes_in_runs:
-            storage.external(value, "input", len(self.graph.inputs) + len(self.plan.states))
-            self.plan.states.append(value.payload)
-        elif ((value,), "") in self.plan.known:
-            storage.external(value, "bound", ((value,), ""))
-        else:
-            storage.external(value, "bound", self.bindings.raw(value))
-
-    def _give_output(self, planned: PlannedNode, value: Value, step: int, users: dict[Value, int]) -> None:
-        storage = self.plan.storage
-        if value in self._parts or value in self._windows:
-            self._give_root(self._windows[value].root if value in self._windows else value, value, step, users)
-            return
-        size = nbytes(self._spec(value))
-        for index in planned.layout.in_place if planned.layout is not None else ():
-            source = planned.node.inputs[index]
-            assert source is not None
-            held = storage.of[source]
-            free = held.kind == "arena" and held.size == size and held.last <= step
-            if free and all(users.get(other, -1) <= step for other in self._sharers(held)):
-                storage.share(value, source)
-                storage.touch(value, users.get(value, step))
-                self._shared.setdefault(id(held), []).append(value)
-                return
-        held = storage.fresh(value, size, step)
-        self._shared.setdefault(id(held), []).append(value)
-        storage.touch(value, users.get(value, step))
-
-    def _give_root(self, root: Value, value: Value, step: int, users: dict[Value, int]) -> None:
-        """Let a value lie where the whole lies that it is part of, or is."""
-        storage = self.plan.storage
-        if root not in storage.of:
-            storage.fresh(root, nbytes(self._spec(root)), step)
-            self._shared[id(storage.of[root])] = self._parts[root]
-        storage.share(value, root)
-        storage.touch(value, users.get(value, step))
-
-    def _sharers(self, storage: Storage) -> list[Value]:
-        return self._shared.get(id(storage), [])
-
-    def _give_results(self) -> None:
-        """Let each result be computed where the caller wants it, or note that it must be copied there."""
-        for index, value in enumerate(self.graph.results()):
-            self.plan.values.append(value)
-            self.plan.results.append(self._spec(value))
-            if value not in self.plan.storage.of:
-                self._give_leaf(value)
-            held = self.plan.storage.of[value]
-            if held.kind == "arena":
-                held.kind, held.index = "output", index
-                self.plan.storage.arena.remove(held)
-            else:
-                self.plan.copies.append((index, value))
+        """In the order of those to choose from that needs the smallest arena."""
+        plan, planned = self.plan, {one.node: one for one in self.plan.nodes}
+        found = None
+        for order in self.orders:
+            nodes = [planned[node] for node in order if node in planned]
+            places = Places(self.graph, nodes, plan, self.bindings, self._windows)
+            if found is None or places.arena_bytes < found.arena_bytes:
+                found, plan.nodes = places, nodes
+        assert found is not None
+        found.adopt(plan)
 
     # 4
 

@@ -63,6 +63,11 @@ class StorageMap:
         storage.last = max(storage.last, step)
 
 
+def item_bytes(dtype: str) -> int:
+    """Bytes of one element."""
+    return np.dtype(dtype).itemsize
+
+
 def nbytes(spec: TensorSpec) -> int:
     """Bytes of a tensor whose sizes are all known."""
-    return (element_count(spec.shape) or 0) * np.dtype(spec.dtype).itemsize
+    return (element_count(spec.shape) or 0) * item_bytes(spec.dtype)
