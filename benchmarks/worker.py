@@ -19,9 +19,14 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.engines import ENGINES, Engine
+from benchmarks import engines
+from benchmarks.engines import Engine
+from benchmarks.torch_layer import TorchLayer
 
 Array = np.ndarray[Any, Any]
+
+ENGINES: dict[str, type[Engine]] = {**engines.ENGINES, "torch-layer": TorchLayer}
+"""The engines of whole models, and those of single layers."""
 
 
 def make_inputs(declared: Sequence[Mapping[str, Any]], batch: int, seed: int) -> list[Array]:

@@ -44,6 +44,8 @@
 
 #define GF_INDEX_KINDS(A) A(int32) A(int64) A(float32)
 
+#define GF_RECURRENT_KINDS(A) A(lstm) A(gru) A(rnn)
+
 #define GF_TYPES(A) A(float32) A(int32) A(int64) A(bool)
 
 /* `neither` is true where both operands are false; with one operand twice it is "not". */
@@ -122,33 +124,27 @@
     I(kernel_d) I(kernel_h) I(kernel_w) I(stride_d) I(stride_h) I(stride_w) I(pad_d) I(pad_h) I(pad_w) \
     GF_EPILOGUE_FIELDS(P, I, F)
 
-/* The recurrence of an LSTM over z (batch, steps, 4 * units) = x . W + b, gates i, f, c, o; u is the packed
- * recurrent matrix (units, 4 * units); h0, c0 (batch, units), null: zeros; mask (batch, steps), one byte each, null:
- * all ones. A masked step keeps h and c and repeats the previous output (zeros before the first unmasked step), or
- * puts out zeros when zero_output is set. reverse: step t reads z and mask at steps - 1 - t; outputs stay in processing
- * order. y (batch, steps, units) and last (batch, units: the output of the final step) may be null; h, c are written
- * always. Items: batch rows, at most block_m of them in one call. Scratch: block_m * 8 * units floats. */
-#define GF_LSTM_FIELDS(P, I, F) \
-    P(const float, z) P(const float, u) P(const float, h0) P(const float, c0) P(const uint8_t, mask) \
-    P(float, y) P(float, last) P(float, h) P(float, c) \
-    I(batch) I(steps) I(units) I(reverse) I(zero_output) I(block_m) \
-    I(act) F(alpha) F(beta) F(gamma) I(gate) F(gate_alpha) F(gate_beta) F(gate_gamma)
-
-/* The recurrence h = act(z + h . u) over z (batch, steps, units) = x . W + b; the rest as for the LSTM.
- * Items: batch rows, at most block_m of them in one call. Scratch: block_m * 2 * units floats. */
-#define GF_RNN_FIELDS(P, I, F) \
-    P(const float, z) P(const float, u) P(const float, h0) P(const uint8_t, mask) \
-    P(float, y) P(float, last) P(float, h) I(batch) I(steps) I(units) I(reverse) I(zero_output) I(block_m) \
-    GF_EPILOGUE_FIELDS(P, I, F)
-
-/* The recurrence of a GRU over z (batch, steps, 3 * units) = x . W + b, gates z, r, h; u is the packed recurrent matrix
- * of the gates (units, 2 * units), uh that of the candidate (units, units); bias (3 * units) is added to the products
- * with both, null: none. h = z * h + (1 - z) * c with c = act(z_c + r * (h . uh + bias)) when reset_after is set, else
- * act(z_c + (r * h) . uh + bias). The rest as for the LSTM. Scratch: block_m * 5 * units floats. */
-#define GF_GRU_FIELDS(P, I, F) \
-    P(const float, z) P(const float, u) P(const float, uh) P(const float, bias) P(const float, h0) \
-    P(const uint8_t, mask) P(float, y) P(float, last) P(float, h) \
-    I(batch) I(steps) I(units) I(reverse) I(zero_output) I(reset_after) I(block_m) \
+/* A recurrent layer over x (batch, steps, features); `kind` is one of GF_RECURRENT_KINDS:
+ *
+ *     lstm   i, f, o, c = z + h . u;  cell = f * cell + i * act(c);  h = o * act(cell)
+ *     gru    u, r = z + h . u + inner;  c = act(z + r * (h . u + inner)), or with reset_after unset
+ *            c = act(z + (r * h) . uh);  h = u * h + (1 - u) * c
+ *     rnn    h = act(z + h . u)
+ *
+ * with z = x . w + bias and `gate` over all that are not c. Columns of w, bias, u and inner are ordered by blocks of
+ * `vector` units, the gates of a block side by side in the order above (see recurrent_gates.h); matrices are packed in
+ * panels; bias and inner may be null. h0, c0 (batch, units), null: zeros; mask (batch, steps), one byte each, null: all
+ * ones. A masked step keeps h and the cell and repeats the previous output (zeros before the first unmasked step), or puts
+ * out zeros when zero_output is set. reverse: step t reads x and mask at steps - 1 - t; outputs stay in processing order.
+ * y (batch, steps, units) and last (batch, units: the output of the final step) may be null; h and, of an LSTM, c are
+ * written always. z is computed for `chunk` steps at once. Items: ceil(batch / block_m) row blocks x ceil(units / part)
+ * parts, blocks outermost; part is a multiple of tile_n. Scratch where there is one part, else `work`, work_step floats for
+ * each block, and `counters`: see recurrent.h. */
+#define GF_RECURRENT_FIELDS(P, I, F) \
+    P(const float, x) P(const float, w) P(const float, bias) P(const float, u) P(const float, uh) P(const float, inner) \
+    P(const float, h0) P(const float, c0) P(const uint8_t, mask) P(float, y) P(float, last) P(float, h) P(float, c) \
+    P(int32_t, counters) P(float, work) I(kind) I(batch) I(steps) I(features) I(units) I(part) I(chunk) I(block_m) I(work_step) \
+    I(reverse) I(zero_output) I(reset_after) \
     I(act) F(alpha) F(beta) F(gamma) I(gate) F(gate_alpha) F(gate_beta) F(gate_gamma)
 
 /* Windows over x (batch, in_d, in_h, in_w, channels); averages divide by the number of real elements; `kind` is one of
@@ -249,9 +245,7 @@
     L(depthwise_f32, GF_DEPTHWISE_FIELDS) \
     L(inverted_residual_f32, GF_INVERTED_RESIDUAL_FIELDS) \
     L(local_f32, GF_LOCAL_FIELDS) \
-    L(lstm_f32, GF_LSTM_FIELDS) \
-    L(rnn_f32, GF_RNN_FIELDS) \
-    L(gru_f32, GF_GRU_FIELDS) \
+    L(recurrent_f32, GF_RECURRENT_FIELDS) \
     L(pool_f32, GF_POOL_FIELDS) \
     L(reduce_f32, GF_REDUCE_FIELDS) \
     L(softmax_f32, GF_SOFTMAX_FIELDS) \
@@ -285,6 +279,7 @@ GF_LEAVES(GF_ARGS_STRUCT)
 #define GF_ENUM_REDUCE(name) GF_REDUCE_##name,
 #define GF_ENUM_POOL(name) GF_POOL_##name,
 #define GF_ENUM_INDEX(name) GF_INDEX_##name,
+#define GF_ENUM_KIND(name) GF_KIND_##name,
 #define GF_ENUM_TYPE(name) GF_TYPE_##name,
 #define GF_ENUM_COMPARE(name) GF_COMPARE_##name,
 enum { GF_ACTIVATIONS(GF_ENUM_ACT) };
@@ -292,6 +287,7 @@ enum { GF_BINARIES(GF_ENUM_BINARY) };
 enum { GF_REDUCTIONS(GF_ENUM_REDUCE) };
 enum { GF_POOLS(GF_ENUM_POOL) };
 enum { GF_INDEX_KINDS(GF_ENUM_INDEX) };
+enum { GF_RECURRENT_KINDS(GF_ENUM_KIND) };
 enum { GF_TYPES(GF_ENUM_TYPE) };
 enum { GF_COMPARISONS(GF_ENUM_COMPARE) };
 

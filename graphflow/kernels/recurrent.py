@@ -1,10 +1,18 @@
-"""Kernels of the recurrent ops: one product projects all steps, then one leaf walks them."""
+"""Kernels of the recurrent ops: one leaf projects the input, some steps at a time, and walks the sequence.
+
+How a layer is divided among threads follows from its sizes. A recurrent matrix that fits into the cache beside the
+rest is read by every thread, and the rows of the batch are divided; a larger one is divided by units among them.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
+import numpy as np
+
+from graphflow.kernels.isa import Isa
 from graphflow.kernels.layout import (
+    Array,
     Call,
     KernelDef,
     Layout,
@@ -18,97 +26,158 @@ from graphflow.kernels.layout import (
     pack_panels,
     result,
 )
-from graphflow.kernels.products import FLOPS_PER_NS, gemm_step
+from graphflow.kernels.products import FLOPS_PER_NS
+from graphflow.ops.activation import LINEAR
+
+KINDS = ("lstm", "gru", "rnn")
+"""The order of `GF_RECURRENT_KINDS`."""
+
+ORDER = {"lstm": (0, 1, 3, 2), "gru": (0, 1, 2), "rnn": (0,)}
+"""Which of Keras' gates stand side by side in a block, the one that `activation` is for last."""
+
+SHARED_BYTES = 1 << 20
+"""A recurrent matrix up to this size stays in the cache of every thread."""
+
+PROJECTED_BYTES = 1 << 19
+"""How much of the projected input is made at once, so that it stays in the cache, too."""
+
+PROJECTED_ROWS = 112
+"""How many rows the projection takes at once at least, so that reading its weights pays."""
+
+LINE = 16
+"""The floats of a cache line."""
 
 
 def _refuse(call: Call) -> str | None:
     if not (call.known[1] and call.known[2]):
         return "the weights are computed during the run"
+    if call.inputs[3] is not None and not call.known[3]:
+        return "the bias is computed during the run"
     return not_float32(call, len(call.inputs) - 1)
 
 
-def _sizes(call: Call) -> tuple[int, int, int, int]:
-    """Batch, steps, features, units."""
-    x, recurrent = call.inputs[0], call.inputs[2]
-    assert x is not None and recurrent is not None
-    batch, steps, features = (dimension(size) for size in x.shape)
-    return batch, steps, features, dimension(recurrent.shape[0])
+def block_columns(units: int, gates: tuple[int, ...], vector: int) -> Array:
+    """Where the columns of a layer's matrices come from: blocks of `vector` units, the gates of a block side by side.
+
+    Args:
+        gates: which gates there are, in their order within a block.
+
+    Example:
+        >>> block_columns(3, (1, 0), vector=2).tolist()
+        [3, 4, 0, 1, 5, 2]
+    """
+    starts = range(0, units, vector)
+    parts = [gate * units + np.arange(at, min(at + vector, units)) for at in starts for gate in gates]
+    return np.concatenate(parts) if parts else np.zeros(0, np.int64)
+
+
+def row_block(batch: int, threads: int, isa: Isa, most: int) -> int:
+    """How many rows are walked together: even parts of what a thread gets, at most so many tiles."""
+    each = -(-batch // threads)
+    blocks = -(-each // (most * isa.tile_m))
+    return max(1, -(-each // max(1, blocks)))
 
 
 def _given(call: Call, index: int) -> Ref | None:
     return None if call.inputs[index] is None else operand(index)
 
 
-def _project(call: Call, gates: int) -> Step:
-    """x . kernel + bias, for all steps at once, into the first work buffer."""
-    batch, steps, features, units = _sizes(call)
-    epilogue = {"bias": _given(call, 3), "residual": None, **act_fields()}
-    packed, work = Ref("packed", 0), Ref("work", 0)
-    return gemm_step(operand(0), packed, work, batch * steps, gates * units, features, call, epilogue)
+def _packs(call: Call, kind: str, units: int) -> tuple[list[Pack], dict[str, Ref | None]]:
+    """The packed weights, and the fields that point to them."""
+    isa, order = call.isa, ORDER[kind]
+    packs: list[Pack] = []
+    fields: dict[str, Ref | None] = dict.fromkeys(("w", "bias", "u", "uh", "inner"))
+
+    def add(field: str, source: int, gates: tuple[int, ...], make: Callable[[Array], Array]) -> None:
+        columns = block_columns(units, gates, isa.vector)
+        packs.append(Pack(f"recurrent {kind} {field} {gates} {isa.name}", (source,), lambda w: make(w[..., columns])))
+        fields[field] = Ref("packed", len(packs) - 1)
+
+    def panels(matrix: Array) -> Array:
+        return pack_panels(matrix, isa)
+
+    after = bool(call.attrs.get("reset_after", True))
+    add("w", 1, order, panels)
+    add("u", 2, order if after else order[:2], panels)
+    if not after:
+        add("uh", 2, order[2:], panels)
+    if call.inputs[3] is not None:
+        double = kind == "gru" and after
+        add("bias", 3, order, lambda b: np.ascontiguousarray(b[0] if double else b, np.float32))
+        if double:
+            add("inner", 3, order, lambda b: np.ascontiguousarray(b[1], np.float32))
+    return packs, fields
 
 
-def _walk(call: Call, leaf: str, gates: int, floats: int, **fields: Any) -> Step:
-    """The step that walks the sequence; `floats`: scratch of each row, in units."""
-    batch, steps, _, units = _sizes(call)
-    block = max(1, min(256, -(-batch // call.threads)))
-    sequences = call.attrs["sequences"]
-    return Step(
-        leaf=leaf,
+def _clear(ref: Ref, words: int) -> Step:
+    """A step that sets so many words of four bytes to zero."""
+    sizes = {f"{name}{axis}": value for axis in range(4) for name, value in (("n", 0), ("m", 1), ("p", 0))}
+    fields = {"x": ref, "y": ref, "itemsize": 4, "value": 0, **sizes, "m3": words}
+    return Step("pad", fields, 1, 0.0)
+
+
+def _lay(call: Call, kind: str) -> Layout:
+    x, recurrent = call.inputs[0], call.inputs[2]
+    assert x is not None and recurrent is not None
+    batch, steps, features = (dimension(size) for size in x.shape)
+    units, gates, isa, attrs = dimension(recurrent.shape[0]), len(ORDER[kind]), call.isa, call.attrs
+    large = 4 * units * gates * units > SHARED_BYTES
+    part = max(isa.tile_n, units)
+    if large and call.threads > 1:
+        part = -(-units // (call.threads * isa.tile_n)) * isa.tile_n
+    parts = max(1, -(-units // part))
+    tiles = 4 if large else 1
+    rows = row_block(batch, 1 if parts > 1 else call.threads, isa, tiles)
+    blocks = -(-batch // rows)
+    at_once = max(PROJECTED_ROWS, PROJECTED_BYTES // max(1, 4 * gates * units))
+    chunk = max(1, min(steps, at_once // rows))
+    chunk = max(1, -(-steps // max(1, -(-steps // chunk))))
+    # what is enough for fewer rows, too: `rows` and `chunk` do not always grow with the batch
+    most = min(batch, tiles * isa.tile_m)
+    floats = most * (units + parts) + gates * units * (most + min(max(at_once, most), most * steps))
+    packs, weights = _packs(call, kind, units)
+    work_step = -(-(floats + 2 * most * units) // LINE) * LINE
+    shared = [4 * blocks * LINE * (parts + 1), 4 * blocks * work_step] if parts > 1 else []
+    states = len(call.outputs) - 1
+    sequences = attrs["sequences"]
+    walk = Step(
+        leaf="recurrent_f32",
         fields={
-            "z": Ref("work", 0),
-            "u": Ref("packed", 1),
+            "x": operand(0),
+            **weights,
+            "h0": _given(call, 4),
+            "c0": _given(call, 5) if states == 2 else None,
             "mask": _given(call, len(call.inputs) - 1),
             "y": result() if sequences else None,
             "last": None if sequences else result(),
             "h": result(1),
+            "c": result(2) if states == 2 else None,
+            "counters": Ref("work", 0) if shared else None,
+            "work": Ref("work", 1) if shared else None,
+            "kind": KINDS.index(kind),
             "batch": batch,
             "steps": steps,
+            "features": features,
             "units": units,
-            "reverse": int(call.attrs["reverse"]),
-            "zero_output": int(call.attrs["zero_output"]),
-            "block_m": block,
-            **act_fields(call.attrs["activation"]),
-            **fields,
+            "part": part,
+            "chunk": chunk,
+            "block_m": rows,
+            "work_step": work_step,
+            "reverse": int(attrs["reverse"]),
+            "zero_output": int(attrs["zero_output"]),
+            "reset_after": int(attrs.get("reset_after", True)),
+            **act_fields(attrs["activation"]),
+            **act_fields(attrs.get("gate", LINEAR), "gate"),
         },
-        items=batch,
-        nanoseconds=batch * steps * (2.0 * gates * units * units / FLOPS_PER_NS[call.isa.name] + 0.5 * gates * units),
-        limit=block,
-        scratch=4 * block * floats * units,
+        items=blocks * parts,
+        nanoseconds=batch * steps * gates * (2.0 * units * (units + features) / FLOPS_PER_NS[isa.name] + 0.5 * units),
+        limit=1,
+        scratch=0 if shared else 4 * floats,
     )
+    clear = [_clear(Ref("work", 0), blocks * LINE * (parts + 1))] if shared else []
+    return Layout([*clear, walk], packs, work=shared)
 
 
-def _layout(call: Call, gates: int, walk: Step, parts: tuple[tuple[int, int], ...]) -> Layout:
-    """`parts`: the column ranges, in units, of the recurrent matrix that are packed by themselves."""
-    batch, steps, _, units = _sizes(call)
-    isa = call.isa
-    packs = [Pack(f"panels {isa.name}", (1,), lambda w: pack_panels(w, isa))]
-    for first, last in parts:
-        columns = slice(first * units, last * units)
-        name = f"panels {isa.name}" if last - first == gates else f"panels {isa.name} columns {first} to {last} units"
-        packs.append(Pack(name, (2,), lambda w, columns=columns: pack_panels(w[:, columns], isa)))
-    return Layout([_project(call, gates), walk], packs, work=[4 * batch * steps * gates * units])
-
-
-def _lay_lstm(call: Call) -> Layout:
-    gate = act_fields(call.attrs["gate"], "gate")
-    walk = _walk(call, "lstm_f32", 4, 8, h0=_given(call, 4), c0=_given(call, 5), c=result(2), **gate)
-    return _layout(call, 4, walk, ((0, 4),))
-
-
-def _lay_gru(call: Call) -> Layout:
-    after, units = call.attrs["reset_after"], _sizes(call)[3]
-    inner = Ref("in", 3, 4 * 3 * units) if after and call.inputs[3] is not None else None
-    gate = act_fields(call.attrs["gate"], "gate")
-    own = {"uh": Ref("packed", 2), "bias": inner, "h0": _given(call, 4), "reset_after": int(after), **gate}
-    return _layout(call, 3, _walk(call, "gru_f32", 3, 5, **own), ((0, 2), (2, 3)))
-
-
-def _lay_rnn(call: Call) -> Layout:
-    return _layout(call, 1, _walk(call, "rnn_f32", 1, 2, h0=_given(call, 4)), ((0, 1),))
-
-
-ROWS = (
-    KernelDef("lstm_f32", "lstm", "fma k, steps", _refuse, _lay_lstm),
-    KernelDef("gru_f32", "gru", "fma k, steps", _refuse, _lay_gru),
-    KernelDef("rnn_f32", "rnn", "fma k, steps", _refuse, _lay_rnn),
+ROWS = tuple(
+    KernelDef(f"{kind}_f32", kind, "fma k, steps", _refuse, lambda call, kind=kind: _lay(call, kind)) for kind in KINDS
 )
