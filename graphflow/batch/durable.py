@@ -12,6 +12,7 @@ its place, or return how many bytes a write takes, fewer than were given.
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
@@ -76,6 +77,12 @@ def remove(path: Path) -> None:
     """Remove a file, if it is there."""
     _ask("remove", path)
     path.unlink(missing_ok=True)
+
+
+def remove_drafts(folder: Path, pattern: str = "**/*.draft") -> None:
+    """Remove what writers that were killed have left in a folder and those below it."""
+    for path in sorted(folder.glob(pattern)):
+        remove_folder(path) if path.is_dir() else remove(path)
 
 
 def remove_folder(folder: Path) -> None:
@@ -146,6 +153,8 @@ def write_at(path: Path, data: Any, at: int) -> None:
 class DurableFile:
     """A file that is written piece by piece under a draft's name, and has its own when the block ends well.
 
+    No two drafts share a name, so that a worker which a later run has forgotten can not write into that run's.
+
     Args:
         path: the name it gets; a file of that name stays whole until then.
 
@@ -163,9 +172,9 @@ class DurableFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._draft = path.with_name(f"{path.name}.draft")
+        self._draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}.draft")
         _ask("open", self._draft)
-        self._file = os.open(self._draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+        self._file = os.open(self._draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         self._size = 0
         self.closed = False
 

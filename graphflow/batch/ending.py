@@ -83,6 +83,13 @@ def rejects_of(sink: Sink) -> Path:
     return sink.folder / "rejects"
 
 
+def clear_drafts(sink: Sink) -> None:
+    """Remove what an earlier run was writing when it was killed; a folder that the user named may hold other things."""
+    assert sink.folder is not None
+    for pattern in ("**/*.draft",) if isinstance(sink, FileSink) else ("job.json.*.draft", "rejects*.draft"):
+        durable.remove_drafts(sink.folder, pattern)
+
+
 def forget(sink: Sink) -> None:
     """Remove what an earlier run has left, but not its output, which is replaced at the end."""
     assert sink.folder is not None

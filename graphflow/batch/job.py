@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from graphflow.batch import durable
-from graphflow.batch.ending import forget
+from graphflow.batch.ending import clear_drafts, forget
 from graphflow.batch.header import finished, header_of, settings_of
 from graphflow.batch.journal import Entry, Journal
 from graphflow.batch.mapping import Mapper, choose
@@ -148,6 +148,7 @@ class Job:
             durable.make_folder(sink.folder)
             journal = Journal(sink.folder / "journal.jsonl")
             try:
+                clear_drafts(sink)
                 return self._begin(opened, journal, start, engine)
             finally:
                 journal.close()

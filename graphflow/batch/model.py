@@ -19,11 +19,16 @@ from graphflow.knobs import get as knob
 from graphflow.knobs import knobs
 from graphflow.runtime.plan import Plan
 from graphflow.runtime.session import Session
+from graphflow.runtime.threads import get_num_threads
 from graphflow.spec import element_count
 
 Array = np.ndarray[Any, Any]
 ROWS = 16
 """Rows of the batch from which sizes are estimated."""
+MOST_RUNNERS = 4
+"""Blocks that are run at the same time, at most."""
+ARENAS = 64 << 20
+"""Bytes of working memory that blocks which are run at the same time may take together."""
 
 
 class JobModel:
@@ -88,6 +93,21 @@ class JobModel:
         nodes = plan.nodes if plan else []
         names = [node.kernel.order if node.kernel else f"reference {node.node.op.name}" for node in nodes]
         return hashlib.sha256("\n".join([self.session.precision, *names]).encode()).hexdigest()[:32]
+
+    def share(self, batch: int) -> int:
+        """Divide the threads of this process among blocks that are run at the same time; how many these are.
+
+        Threads with a block each never wait for each other, as those that share one must after every step. Models that
+        need Python to run, and those of large arenas, take one block after another.
+        """
+        plan, _ = self._example()
+        threads = get_num_threads()
+        if plan is None or plan.python_nodes:
+            return 1
+        runners = max(1, min(MOST_RUNNERS, threads, ARENAS // max(1, batch * plan.arena_bytes // ROWS)))
+        if runners > 1:
+            self.session = self.session.with_threads(max(1, threads // runners))
+        return runners
 
     def run(self, inputs: Sequence[Array], batch: int) -> list[list[Array]]:
         """The outputs of each batch of consecutive rows."""

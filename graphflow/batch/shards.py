@@ -136,7 +136,10 @@ class ShardRunner:
         columns = self._mapper.columns(self.settings.ids)
         blocks = self.source.read(first * size, cursor, self.settings.block_rows, columns)
         end = None if stop is None else stop * size
-        run_stages(self._until(blocks, end), self._prepare, self._run, self._write, self._finish, self.times)
+        runners = self.model.share(self.settings.batch_size)
+        run_stages(
+            self._until(blocks, end), self._prepare, self._run, self._write, self._finish, self.times, runners=runners
+        )
         return self._at_end.is_set()
 
     def run_empty(self, commit: Callable[[Entry], None]) -> None:

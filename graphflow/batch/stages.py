@@ -1,8 +1,9 @@
-"""The four stages of a job, each in a thread of its own, with bounded queues between them:
+"""The four stages of a job, each in threads of its own, with bounded queues between them:
 
-    read  ->  prepare (columns to inputs)  ->  run (in the calling thread)  ->  write (whole shards)
+    read  ->  prepare (columns to inputs)  ->  run (the calling thread, and others beside it)  ->  write (whole shards)
 
-The kernels run without the interpreter's lock, so reading and writing go on meanwhile. An exception travels down the
+The kernels run without the interpreter's lock, so reading and writing go on meanwhile. Several threads may run blocks,
+each a block of its own; the writer takes them in the order in which they were read. An exception travels down the
 queues behind the blocks before it: what came before it is still written. A stop (Ctrl-C) ends all at once; the writer
 finishes the shard that it is writing.
 """
@@ -25,10 +26,12 @@ class Times:
     """Seconds that each stage was busy, waiting for others not counted."""
 
     seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def add(self, stage: str, seconds: float) -> None:
         """Count busy time."""
-        self.seconds[stage] += seconds
+        with self._lock:
+            self.seconds[stage] += seconds
 
     @property
     def limiting(self) -> str:
@@ -47,6 +50,24 @@ END = object()
 """Behind the last block."""
 
 
+class Seat:
+    """The place of a block in the writer's queue, taken before the block is run."""
+
+    def __init__(self) -> None:
+        self._done = threading.Event()
+        self._item: Any = None
+
+    def fill(self, item: Any) -> None:
+        """Put in what running gave."""
+        self._item = item
+        self._done.set()
+
+    def wait(self) -> Any:
+        """What running gave, once it is there."""
+        self._done.wait()
+        return self._item
+
+
 def run_stages(
     blocks: Iterator[Any],
     prepare: Callable[[Any], Any],
@@ -55,6 +76,7 @@ def run_stages(
     finish: Callable[[], None],
     times: Times,
     depth: int = 2,
+    runners: int = 1,
 ) -> None:
     """Take every block through the stages.
 
@@ -65,6 +87,7 @@ def run_stages(
         finish: called in the writer's thread behind the last block.
         times: where busy time is counted.
         depth: how many blocks may wait in each queue.
+        runners: how many threads call `run`, each with another block; their busy time counts as a mean.
 
     Raises:
         Exception: whatever a stage raised, once the blocks before it are through.
@@ -79,6 +102,8 @@ def run_stages(
     read, ready, made = Channel(depth), Channel(depth), Channel(depth)
     channels = (read, ready, made)
     failed: list[BaseException] = []
+    order = threading.Lock()
+    ended: list[bool] = []
 
     def reader() -> None:
         while True:
@@ -89,19 +114,39 @@ def run_stages(
                 item = Failure(error)
             times.add("reading", time.perf_counter() - start)
             read.put(item)
-            if item is END or isinstance(item, Failure):
+            if _is_last(item):
                 return
 
     def preparer() -> None:
         while True:
             item = _through(read.get(), prepare, times, "preparing")
             ready.put(item)
-            if item is END or isinstance(item, Failure):
+            if _is_last(item):
+                return
+
+    def runner() -> None:
+        while True:
+            seat, item = Seat(), END
+            try:
+                with order:
+                    if ended:
+                        return
+                    item = ready.get()
+                    if _is_last(item):
+                        ended.append(True)
+                    made.put(seat)
+                item = _through(item, run, times, "running", runners)
+            except BaseException as error:
+                item = Failure(error)
+                raise
+            finally:
+                seat.fill(item)
+            if _is_last(item):
                 return
 
     def writer() -> None:
         while True:
-            item = made.get()
+            item = made.get().wait()
             start = time.perf_counter()
             if isinstance(item, Failure):
                 raise item.error
@@ -127,31 +172,31 @@ def run_stages(
 
     threads = [
         threading.Thread(target=guarded(stage), name=f"graphflow-{stage.__name__}", daemon=True)
-        for stage in (reader, preparer, writer)
+        for stage in (reader, preparer, *[runner] * (runners - 1), writer)
     ]
     for thread in threads:
         thread.start()
     try:
-        while True:
-            item = _through(ready.get(), run, times, "running")
-            made.put(item)
-            if item is END or isinstance(item, Failure):
-                break
-        threads[2].join()
+        runner()
+        threads[-1].join()
     except Cancelled:
         pass
     finally:
         for channel in channels:
             channel.cancel()
-        threads[2].join()
-        for thread in threads[:2]:
+        threads[-1].join()
+        for thread in threads[:-1]:
             thread.join(timeout=5.0)
     if failed:
         raise failed[0]
 
 
-def _through(item: Any, function: Callable[[Any], Any], times: Times, stage: str) -> Any:
-    if item is END or isinstance(item, Failure):
+def _is_last(item: Any) -> bool:
+    return item is END or isinstance(item, Failure)
+
+
+def _through(item: Any, function: Callable[[Any], Any], times: Times, stage: str, threads: int = 1) -> Any:
+    if _is_last(item):
         return item
     start = time.perf_counter()
     try:
@@ -159,4 +204,4 @@ def _through(item: Any, function: Callable[[Any], Any], times: Times, stage: str
     except Exception as error:
         return Failure(error)
     finally:
-        times.add(stage, time.perf_counter() - start)
+        times.add(stage, (time.perf_counter() - start) / threads)

@@ -67,11 +67,34 @@ class Session:
         self._bindings = Bindings()
         self._versions: tuple[int, ...] = ()
         self._epoch = -1
+        self._schedule = Schedule(self.graph)
+        self._lock = threading.RLock()
+        self._threads: int | None = None
+        self._plan_nothing()
+
+    def _plan_nothing(self) -> None:
         self._fast: Any = None
         self._plans: OrderedDict[Any, Plan] = OrderedDict()
         self._largest: dict[Any, Plan] = {}
-        self._schedule = Schedule(self.graph)
-        self._lock = threading.RLock()
+
+    def with_threads(self, threads: int) -> Session:
+        """A session over the same graph and bound weights, whose runs take so many threads each, whatever is set.
+
+        Example:
+            >>> import numpy as np
+            >>> from graphflow import Input, Model
+            >>> from graphflow.layers import Dense
+            >>> x = Input((4,))
+            >>> session = Model(x, Dense(2)(x)).session()
+            >>> rows = np.ones((3, 4), "float32")
+            >>> bool((session.with_threads(1).run([rows])[0] == session.run([rows])[0]).all())
+            True
+        """
+        made = object.__new__(type(self))
+        made.__dict__.update(self.__dict__)
+        made._threads = threads
+        made._plan_nothing()
+        return made
 
     def __getstate__(self) -> dict[str, Any]:
         return {"portable": self._portable, "precision": self.precision}
@@ -129,7 +152,7 @@ class Session:
 
     def plan(self, shapes: Sequence[Shape]) -> Plan:
         """The plan for concrete input shapes, made when it is first asked for."""
-        threads = get_num_threads()
+        threads = self._threads or get_num_threads()
         key = (tuple(shapes), threads)
         with self._lock:
             found = self._plans.get(key)

@@ -80,8 +80,37 @@ def test_stages_overlap_and_keep_order() -> None:
     assert time.perf_counter() - start < 0.6, "four stages of 0.2 s one after another would take 0.8 s"
 
 
+def test_several_runners_overlap_and_keep_order() -> None:
+    def run(item: int) -> int:
+        time.sleep(0.03 if item % 3 == 0 else 0.01)
+        return item
+
+    done: list[int] = []
+    start = time.perf_counter()
+    times = Times()
+    run_stages(iter(range(24)), lambda i: i, run, done.append, lambda: done.append(-1), times, runners=4)
+    assert done == [*range(24), -1]
+    assert time.perf_counter() - start < 0.3, "24 blocks one after another would take 0.4 s"
+    assert times.seconds["running"] < 0.2, "the busy time of several threads counts as a mean"
+
+
+@pytest.mark.parametrize("runners", [2, 4])
+def test_an_interrupt_of_one_runner_ends_all(runners: int) -> None:
+    def run(item: int) -> int:
+        if item == 5:
+            raise KeyboardInterrupt
+        return item
+
+    done: list[int] = []
+    with pytest.raises(KeyboardInterrupt):
+        run_stages(iter(range(1000)), lambda i: i, run, done.append, lambda: None, Times(), runners=runners)
+    assert done == list(range(len(done)))
+    assert len(done) <= 5
+
+
+@pytest.mark.parametrize("runners", [1, 3])
 @pytest.mark.parametrize("stage", range(4))
-def test_what_a_stage_raises_comes_out_behind_the_blocks_before(stage: int) -> None:
+def test_what_a_stage_raises_comes_out_behind_the_blocks_before(stage: int, runners: int) -> None:
     done: list[int] = []
 
     def fail(at: int, item: int) -> int:
@@ -97,6 +126,7 @@ def test_what_a_stage_raises_comes_out_behind_the_blocks_before(stage: int) -> N
             lambda i: done.append(fail(3, i)),
             lambda: done.append(-1),
             Times(),
+            runners=runners,
         )
     assert done == list(range(7))
 

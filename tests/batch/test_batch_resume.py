@@ -379,3 +379,28 @@ def test_a_model_with_state_is_refused(tmp_path: Path) -> None:
     x = Input(batch_shape=(4, 3, 2))
     with pytest.raises(UnsupportedError, match="keeps state from batch to batch"):
         Job(Model(x, LSTM(2, stateful=True)(x)), np.zeros((8, 3, 2), "float32"), tmp_path / "o.npy").run()
+
+
+def test_drafts_of_a_killed_run_are_no_ones_and_go(tmp_path: Path, hooks: None) -> None:
+    """A writer that a later run has forgotten still writes to a name of its own; the later run clears it away."""
+    one, two = durable.DurableFile(tmp_path / "a"), durable.DurableFile(tmp_path / "a")
+    with two:
+        two.write(b"whole")
+        one.write(b"orphan")
+    assert (tmp_path / "a").read_bytes() == b"whole"
+    assert [path.read_bytes() for path in tmp_path.glob("*.draft")] == [b"orphan"]
+    os.close(one._file)
+    for name in ("iterable to folder", "csv with bad rows to csv"):
+        here = tmp_path / name
+        (here / "plain").mkdir(parents=True)
+        JOBS[name](here / "plain").run()
+        expected = files_in(here / "plain")
+        left = 0
+        for at in range(4, 40, 2):
+            killed = here / f"killed{at}"
+            killed.mkdir()
+            if run_child(JOBS[name](killed), here / "log", Killer(at)) and list(killed.rglob("*.draft")):
+                left += 1
+                JOBS[name](killed).run()
+                assert files_in(killed) == expected
+        assert left

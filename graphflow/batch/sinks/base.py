@@ -205,6 +205,7 @@ class FileSink:
         assert self.folder is not None
         if self._as_folder:
             if self.parts.exists():
+                durable.remove_drafts(self.parts)
                 durable.remove_folder(self.path)
                 durable.rename(self.parts, self.path)
             return

@@ -18,6 +18,7 @@ import numpy as np
 from graphflow.batch.block import Block, Cursor, joined
 from graphflow.batch.identity import array_identity, file_identity
 from graphflow.batch.sources.base import Source
+from graphflow.batch.sources.mapped import map_file, release
 from graphflow.errors import ArgumentError, DataError, ShapeError, UnsupportedError
 
 Array = np.ndarray[Any, Any]
@@ -65,8 +66,7 @@ class Mapped:
         self._start, self._released, self._ahead = start, 0, 0
         self._array = np.zeros(shape, dtype)
         if count:
-            with path.open("rb") as file:
-                self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            self._map = map_file(path)
             self._array = np.frombuffer(self._map, dtype, count, start).reshape(shape)
         self._row = count // max(1, shape[0]) * dtype.itemsize
 
@@ -83,8 +83,8 @@ class Mapped:
         behind = (self._start + row * self._row - KEEP) // mmap.PAGESIZE * mmap.PAGESIZE
         if behind < self._released:
             self._released = 0
-        if self._map is not None and behind - self._released >= KEEP // 3 and hasattr(self._map, "madvise"):
-            self._map.madvise(mmap.MADV_DONTNEED, self._released, behind - self._released)
+        if self._map is not None and behind - self._released >= KEEP // 3:
+            release(self._map, self._released, behind)
             self._released = behind
 
     def identity(self) -> dict[str, Any]:

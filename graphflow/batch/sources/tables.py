@@ -1,12 +1,15 @@
 """Parquet and Arrow files as sources.
 
 Small row groups are decoded as a whole and ahead; large ones in pieces, one after another: memory holds a few pieces of
-`PIECE` bytes and not a file. Blocks are cut from pieces without a copy, but for those that cross an edge. A null in a
-column of numbers is a bad row; a row group that can not be read is as many bad rows as it has.
+`PIECE` bytes and not a file. Parquet is decoded from the mapped file, without a copy of its bytes first. Blocks are
+cut from pieces without a copy, but for those that cross an edge. A null in a column of numbers is a bad row; a row
+group that can not be read is as many bad rows as it has.
 """
 
 from __future__ import annotations
 
+import mmap
+import threading
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -19,6 +22,7 @@ import numpy as np
 from graphflow.batch.block import Bad, Block, Columns, Cursor, objects
 from graphflow.batch.identity import file_identity
 from graphflow.batch.sources.base import Source
+from graphflow.batch.sources.mapped import map_file, release
 from graphflow.errors import DataError, UnsupportedError
 from graphflow.runtime.threads import get_num_threads
 
@@ -30,8 +34,6 @@ WIDTHS = {"BOOLEAN": 1, "INT32": 4, "FLOAT": 4, "INT64": 8, "DOUBLE": 8}
 """Bytes of a number in memory; in the file it may take fewer, or more."""
 POINTER = 8
 """Bytes of any other value in memory, at least."""
-BUFFERS = 4 << 20
-"""Bytes of the buffers through which the columns of a large row group are read."""
 
 
 def need_pyarrow() -> Any:
@@ -264,6 +266,8 @@ class ParquetSource(TableSource):
 
     def __init__(self, files: Sequence[Path]) -> None:
         self._metadata: dict[Path, Any] = {}
+        self._maps: dict[Path, mmap.mmap] = {}
+        self._lock = threading.Lock()
         super().__init__(files)
 
     def _open(self, path: Path) -> tuple[Any, list[int]]:
@@ -286,21 +290,42 @@ class ParquetSource(TableSource):
         )
 
     def _slices(self, path: Path, group: int, skip: int, size: int, columns: list[str]) -> Iterator[Any]:
+        import pyarrow as pa
         import pyarrow.parquet as parquet
 
-        metadata = self._metadata[path]
-        if not size:
-            with parquet.ParquetFile(path, metadata=metadata, pre_buffer=True) as file:
-                yield from file.read_row_group(group, columns, use_threads=False).slice(skip).to_batches()
-            return
-        buffer = max(64 << 10, BUFFERS // max(1, len(columns)))
-        with parquet.ParquetFile(path, metadata=metadata, buffer_size=buffer, pre_buffer=False) as file:
+        mapped = self._mapped(path)
+        start, stop = _extent(self._metadata[path].row_group(group))
+        with (
+            pa.BufferReader(pa.py_buffer(mapped)) as bytes_of,
+            parquet.ParquetFile(bytes_of, metadata=self._metadata[path], pre_buffer=False) as file,
+        ):
+            if not size:
+                batches = file.read_row_group(group, columns, use_threads=False).slice(skip).to_batches()
+                release(mapped, start, stop)
+                yield from batches
+                return
             for batch in file.iter_batches(size, row_groups=[group], columns=columns, use_threads=False):
+                release(mapped, start, stop)
                 if skip >= batch.num_rows:
                     skip -= batch.num_rows
                     continue
                 yield batch.slice(skip) if skip else batch
                 skip = 0
+
+    def _mapped(self, path: Path) -> mmap.mmap:
+        with self._lock:
+            if path not in self._maps:
+                last = list(self._maps.items())[-1:]
+                self._maps = {**dict(last), path: map_file(path)}
+            return self._maps[path]
+
+
+def _extent(group: Any) -> tuple[int, int]:
+    """Where the bytes of a row group begin and end in its file."""
+    columns = [group.column(index) for index in range(group.num_columns)]
+    starts = [min(one.data_page_offset, one.dictionary_page_offset or one.data_page_offset) for one in columns]
+    ends = [start + one.total_compressed_size for start, one in zip(starts, columns, strict=True)]
+    return min(starts, default=0), max(ends, default=0)
 
 
 class ArrowSource(TableSource):
