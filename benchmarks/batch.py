@@ -40,7 +40,7 @@ FLAT_MB = 20.0
 TARGETS = {"npy": 0.95, "parquet": 0.90}
 PEER = 1.0
 WHAT = ("throughput", "peer", "deeplc", "vector", "parquet", "overhead")
-SECONDS = {"throughput": 190, "peer": 70, "deeplc": 270, "vector": 15, "parquet": 20, "overhead": 25}
+SECONDS = {"throughput": 130, "peer": 60, "deeplc": 400, "vector": 15, "parquet": 15, "overhead": 10}
 """About how long each takes on two processors at full scale; the bare loops of deeplc's model take most of it."""
 
 
@@ -321,7 +321,7 @@ def show_throughput(given: argparse.Namespace, folder: Path) -> dict[str, Any]:
     print("\nthroughput of a job as a share of the bare session on arrays in memory (1.00: nothing is lost)")
     print(f"{'model':<12} {'source':<8} {'rows':>10} {'batch':>6} {'bare rows/s':>12} {'job rows/s':>11} share")
     found: dict[str, Any] = {}
-    for model, rows, batch in ((SMALLEST, 30_000, 64), ("vector", 10_000_000, 1024)):
+    for model, rows, batch in ((SMALLEST, 20_000, 64), ("vector", 10_000_000, 1024)):
         rows = max(1000, int(rows * given.scale))
         source = folder / model
         if model == "vector":
@@ -355,7 +355,7 @@ def show_peer(given: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Parquet in and out, beside ONNX Runtime."""
     print("\nParquet to Parquet: ONNX Runtime's time in a loop written by hand / a job's (above 1: the job is faster)")
     found: dict[str, Any] = {}
-    for model, rows, batch in ((SMALLEST, 20_000, 64), ("digits", 200_000, 64), ("vector", 2_000_000, 1024)):
+    for model, rows, batch in ((SMALLEST, 10_000, 64), ("digits", 200_000, 64), ("vector", 2_000_000, 1024)):
         rows = max(1000, int(rows * given.scale))
         inputs = declared_inputs(given.cache, model) if model != "vector" else [{"name": "x", "shape": [WIDTH]}]
         files = {"peer": f"{given.cache / model}.onnx", "own": f"{given.cache / model}.keras"}
@@ -443,7 +443,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", nargs="*", choices=[*WHAT, []], default=[], help="all by default")
     parser.add_argument("--scale", type=float, default=1.0, help="of the numbers of rows")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=0, help="0: as many as the process may use")
     parser.add_argument("--folder", type=Path, help="where files of up to several gigabytes may lie for a while")
     parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE, help="folder of the model files")
