@@ -4,7 +4,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 SOURCES := $(wildcard kernels/*) setup.py pyproject.toml
 
-.PHONY: demo test lint types docs parity parity-table real bench browser clusters batch-kill fuzz race wheel check clean onnx-tests
+.PHONY: demo test lint types docs parity parity-table real bench bench-quick bench-peers browser clusters batch-kill fuzz race wheel check clean onnx-tests
 
 $(BIN)/python:
 	$(PYTHON) -m venv .venv
@@ -79,12 +79,27 @@ race:
 		kernels/leaf_base.c -o build/pool_race -pthread -lm
 	build/pool_race
 
+# how fast everything is, beside its peers, into JSON files of BENCH_TO; an hour or two. docs/benchmarks.md explains it
+BENCH_TO ?= build/bench
+BENCHES := models layers $(patsubst benchmarks/%.py,%,$(wildcard benchmarks/recurrent.py)) kernels startup opening scaling batch
 bench: .venv/oracle
+	mkdir -p $(BENCH_TO)
 	$(BIN)/python -m benchmarks.export_onnx
-	$(BIN)/python -m benchmarks.models
-	$(BIN)/python -m benchmarks.startup
-	$(BIN)/python -m benchmarks.opening
-	$(BIN)/python -m benchmarks.scaling
+	failed=; for name in $(BENCHES); do \
+		$(BIN)/python -m benchmarks.$$name --json $(BENCH_TO)/$$name.json || failed="$$failed $$name"; \
+	done; test -z "$$failed" || { echo "failed:$$failed"; exit 1; }
+
+# the same in some minutes: fewer peers, batches and rounds
+bench-quick: .venv/oracle
+	mkdir -p $(BENCH_TO)
+	$(BIN)/python -m benchmarks.export_onnx
+	$(BIN)/python -m benchmarks.models --quick --json $(BENCH_TO)/models-quick.json
+	$(BIN)/python -m benchmarks.layers --quick --json $(BENCH_TO)/layers-quick.json
+	$(BIN)/python -m benchmarks.kernels --quick --json $(BENCH_TO)/kernels-quick.json
+
+# the peers that the oracle extra does not have; benchmarks leave out what is not installed
+bench-peers: .venv/oracle
+	$(BIN)/python -c '$(EXTRA)' peers | xargs -d '\n' $(BIN)/python -m pip install --quiet
 
 # a wheel, built through the source distribution, tried in an empty environment elsewhere
 wheel: $(BIN)/python

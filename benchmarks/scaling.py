@@ -14,6 +14,7 @@ import resource
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 from benchmarks.files import ROOT
 from benchmarks.machine import describe, heading
@@ -77,17 +78,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--layers", nargs="+", type=int, default=[5000, 10000, 20000])
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--json", action="store_true", help="print the figures as JSON instead")
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
     parser.add_argument("--measure", type=int, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.measure:
         print(json.dumps(measure(given.measure)))
         return
     results = {count: best_of(count, given.repeats) for count in given.layers}
+    facts = describe()
     if given.json:
-        print(json.dumps(results, indent=1))
-        return
-    print(heading(describe()))
+        given.json.write_text(json.dumps({"benchmark": "scaling", "machine": facts, "layers": results}, indent=1))
+    print(heading(facts))
     print(f"best of {given.repeats} fresh processes\n")
     print_table(results)
 

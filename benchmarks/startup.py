@@ -1,15 +1,16 @@
 """What one pays before the first number comes out, and for having graphflow at all.
 
-    python -m benchmarks.startup [--quick] [--cache FOLDER] [--no-size]
+python -m benchmarks.startup [--quick] [--cache FOLDER] [--no-size] [--json FILE]
 
-    import        fresh processes, interleaved: import numpy alone, with graphflow, with all that models need
-    first         from the start of a process to the first prediction of the digits sample, beside ONNX Runtime
-    size          what is installed, without dependencies, from a wheel built through the source distribution
+import        fresh processes, interleaved: import numpy alone, with graphflow, with all that models need
+first         from the start of a process to the first prediction of the digits sample, beside ONNX Runtime
+size          what is installed, without dependencies, from a wheel built through the source distribution
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import statistics
 import subprocess
@@ -104,9 +105,11 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="7 rounds instead of 25")
     parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE, help="folder of the model files")
     parser.add_argument("--no-size", action="store_true", help="do not build a wheel")
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
     given = parser.parse_args()
     rounds = 7 if given.quick else 25
-    print(heading(describe()))
+    facts = describe()
+    print(heading(facts))
     broken = []
 
     imports = time_programs(IMPORTS, rounds)
@@ -126,11 +129,16 @@ def main() -> None:
     pairs = zip(first["graphflow"], first["onnxruntime"], strict=True)
     print(f"  onnxruntime / graphflow: {statistics.median(peer / own for own, peer in pairs):.2f}")
 
+    found = {"import": {name: statistics.median(times) for name, times in imports.items()}}
+    found["first prediction"] = {name: statistics.median(times) for name, times in first.items()}
     if not given.no_size:
         wheel, installed = installed_bytes()
         print(f"\nwheel {wheel / 1e6:.2f} MB, installed {installed / 1e6:.2f} MB (below {SIZE_LIMIT_MB:.0f})")
         if installed >= SIZE_LIMIT_MB * 1e6:
             broken.append("size")
+        found["size"] = {"wheel": wheel, "installed": installed}
+    if given.json:
+        given.json.write_text(json.dumps({"benchmark": "startup", "machine": facts, **found}, indent=1))
     if broken:
         raise SystemExit(f"over the limit: {', '.join(broken)}")
 

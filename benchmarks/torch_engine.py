@@ -2,7 +2,8 @@
 
 Eager: the module's operations one after another in `torch.inference_mode`. Compiled: `torch.compile`, the inductor with
 frozen weights, so that it packs them and folds what it can; what compiling takes is not timed. Both are built for the
-shapes of the inputs. Nothing of PyTorch is imported before an engine is loaded.
+shapes of the inputs, and outputs are made contiguous, as every engine's are. Nothing of PyTorch is imported before an
+engine is loaded.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ class PyTorch:
         return torch.inference_mode()(module.forward)
 
     def run(self) -> list[Array]:
-        return [one.numpy() for one in self._call(*self._given)]
+        return [one.contiguous().numpy() for one in self._call(*self._given)]
 
 
 class PyTorchCompiled(PyTorch):

@@ -238,6 +238,9 @@
 /* Each item: `rounds` multiply-adds in each of twelve vectors, whose sum is a vector of y. */
 #define GF_PEAK_FIELDS(P, I, F) P(float, y) I(rounds)
 
+/* y (n) = the sum of `reads` rows of x (reads, n); n and block are multiples of 64. Items: ceil(n / block). */
+#define GF_STREAM_FIELDS(P, I, F) P(const float, x) P(float, y) I(n) I(reads) I(block)
+
 #define GF_LEAVES(L) \
     L(gemm_f32, GF_GEMM_FIELDS) \
     L(conv_f32, GF_CONV_FIELDS) \
@@ -265,7 +268,8 @@
     L(cast, GF_CAST_FIELDS) \
     L(band, GF_BAND_FIELDS) \
     L(hold, GF_HOLD_FIELDS) \
-    L(peak_f32, GF_PEAK_FIELDS)
+    L(peak_f32, GF_PEAK_FIELDS) \
+    L(stream_f32, GF_STREAM_FIELDS)
 
 #define GF_POINTER_MEMBER(type, name) type *name;
 #define GF_INTEGER_MEMBER(name) int64_t name;
