@@ -6,9 +6,10 @@ import math
 from typing import Any
 
 from graphflow.errors import ShapeError
+from graphflow.ops.activation import LINEAR
 from graphflow.ops.local import local_sizes
 from graphflow.window import output_size
-from problems.draw import TILES_N, VECTORS, Draw
+from problems.draw import EXACT, TILES_N, VECTORS, Draw
 from problems.problem import EPS, Family, Problem, case, of_largest, of_products
 from problems.products import bound_of
 
@@ -114,6 +115,29 @@ def of_nearby(factor: float) -> Any:
     return bound
 
 
+def inverted_residual(draw: Draw, kernel: str) -> Problem:
+    """Blocks of any window, with and without an expansion, a residual and activations between."""
+    size, taps, attrs = _window(draw, 2)
+    hidden, filters = max(2, draw.around((*VECTORS, *TILES_N), 70, 0)), draw.around((*VECTORS, *TILES_N), 40, 0)
+    expands, batch = draw.chance(0.75), draw.batch(4)
+    channels = draw.around(VECTORS, 20, 0) if expands else hidden
+    expand = (draw.w(1, 1, channels, hidden), draw.maybe(draw.w(hidden))) if expands else (None, None)
+    depthwise = (draw.w(*taps, 1, hidden), draw.maybe(draw.w(hidden)))
+    project = (draw.w(1, 1, hidden, filters), draw.maybe(draw.w(filters)))
+    residual = draw.maybe(draw.x(batch, *_out(size, taps, attrs), filters), 0.3)
+    for name, present in (("expand_activation", expands), ("depthwise_activation", True), ("activation", True)):
+        if present:
+            attrs[name] = draw.pick(EXACT[:3]) if draw.whole and name != "activation" else draw.epilogue()
+    inputs = (draw.x(batch, *size, channels), *expand, *depthwise, *project, residual)
+    plain = of_products(60.0)
+
+    def bound(problem: Problem, arrays: Any, exact: Any) -> list[Any]:
+        between = {"expand_activation": LINEAR, "depthwise_activation": LINEAR}
+        return list(plain(Problem(case("inverted_residual", inputs, **attrs | between), None), arrays, exact))
+
+    return Problem(case("inverted_residual", inputs, **attrs), None if draw.whole else bound)
+
+
 def conv_transpose(draw: Draw, kernel: str) -> Problem:
     rank = draw.pick((1, 2, 2, 3))
     taps = tuple(draw.pick((1, 2, 3, 4, 5)) for _ in range(rank))
@@ -174,6 +198,8 @@ def resize(draw: Draw, kernel: str) -> Problem:
 FAMILIES = {
     "conv_nhwc_f32": Family(conv),
     "depthwise_nhwc_f32": Family(depthwise),
+    "inverted_residual_nhwc_f32": Family(inverted_residual, forced=True),
+    "inverted_residual_separate_f32": Family(inverted_residual, forced=True),
     "winograd2x2_nhwc_f32": Family(winograd, forced=True),
     "winograd4x4_nhwc_f32": Family(winograd, forced=True),
     "conv_transpose_nhwc_f32": Family(conv_transpose),
