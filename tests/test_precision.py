@@ -133,6 +133,7 @@ def test_the_rule_takes_large_tiles_for_large_maps_and_none_for_few_channels() -
     for isa in available().values():
         assert best_tile(shape_of(3, 64, (224, 224)), isa) == 0
         assert best_tile(shape_of(64, 64, (3, 3)), isa) == 0
+        assert best_tile(shape_of(2, 64, (16, 64, 64), 3), isa) == 0
         assert best_tile(shape_of(512, 512, (7, 7)), isa) in ((2,) if isa.vector > 4 else (2, 4))
         for size, channels in [(224, 64), (112, 128), (56, 64), (56, 256), (28, 128), (28, 512)]:
             assert best_tile(shape_of(channels, channels, (size, size)), isa) == 4

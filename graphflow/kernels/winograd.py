@@ -3,8 +3,8 @@
 F(4x4, 3x3) makes 16 outputs with 36 multiplications for each pair of channels instead of 144, F(2x2, 3x3) makes 4 with
 16 instead of 36; both add the work of their transforms, and more weights to read. Volumes are transformed slice by
 slice, and the taps of the depth are summed between the transforms. The price is accuracy: the error is relative to the
-largest pixels nearby. Against float64, for normal pixels behind a ReLU and He weights (`direct` is one chain of 9 * in_c
-or 27 * in_c sums, which is why F(2x2) with its shorter chains does better):
+largest pixels nearby. Against float64, for normal pixels behind a ReLU and He weights (`direct` is one chain of
+9 * in_c or 27 * in_c sums, which is why F(2x2) with its shorter chains does better):
 
                      largest error / largest output       root mean square, relative
     3x3, in_c        64       256      512                64       256      512
@@ -37,6 +37,8 @@ POINTS = {4: (0.0, 0.75, -0.75, 1.5, -1.5), 2: (0.0, 1.0, -1.0)}
 BOUND_FLOATS = 16
 """Floats before the transformed weights, of which the first is the bound of `winograd.h`; it keeps them on a line."""
 MOST_SCRATCH = 12 << 20
+CACHE = 1 << 20
+"""Bytes of both buffers that stay in the second-level cache of a core."""
 FEWEST_PLACES = 7
 """Places that a block of many slices has; fewer make short products at the ends of the volume."""
 
@@ -49,18 +51,20 @@ class Costs(NamedTuple):
         start: starting and ending an element of a product, in multiply-adds.
         weight: reading a weight that is in no cache of the core.
         transform: both transforms of a tile, for one channel of the input or the output, by the tile's side.
+        channels: the fewest of the input with which it pays, as most of a vector would be empty with fewer.
     """
 
     product: float
     start: float
     weight: float
     transform: dict[int, float]
+    channels: int
 
 
 COSTS = {
-    "avx512": Costs(0.0118, 6.0, 0.18, {2: 1.5, 4: 5.5}),
-    "avx2": Costs(0.0225, 4.0, 0.2, {2: 1.7, 4: 7.5}),
-    "base": Costs(0.0750, 4.0, 0.2, {2: 3.5, 4: 15.0}),
+    "avx512": Costs(0.0118, 6.0, 0.18, {2: 1.5, 4: 5.5}, 8),
+    "avx2": Costs(0.0225, 4.0, 0.2, {2: 1.7, 4: 7.5}, 3),
+    "base": Costs(0.0750, 4.0, 0.2, {2: 3.5, 4: 15.0}, 3),
 }
 WORTH = 0.9
 """The largest part of the direct kernel's time that is worth the loss of accuracy."""
@@ -99,6 +103,8 @@ def cost(tile: int, shape: Shape, isa: Isa) -> float:
 
 def best_tile(shape: Shape, isa: Isa) -> int:
     """4, 2, or 0 for the direct kernel: the static rule, on the layer's shape for one sample alone."""
+    if shape.in_c < COSTS[isa.name].channels:
+        return 0
     two, four = (cost(tile, shape, isa) for tile in (2, 4))
     if min(two, four) > WORTH * cost(0, shape, isa):
         return 0
@@ -176,12 +182,13 @@ def blocks(places: int, shape: Shape, tile: int, chunk: int, threads: int) -> Bl
     """How much one item takes, of `places` tiles in each slice of the whole batch.
 
     More tiles read the weights less often, fewer keep the buffers in the cache. Neighbouring slices share input slices,
-    so a block takes many of them and few places. Threads share blocks if there are enough, else columns, which costs
-    transforming the input again.
+    so a block of a volume takes many of them and few places, and all that the cache holds. Threads share blocks if
+    there are enough, else columns, which costs transforming the input again.
     """
     in_c, out_c = shape.in_c, shape.out_c
-    most = max(14, MOST_SCRATCH // (4 * (tile + 2) ** 2 * (in_c + chunk)))
-    most = min(112, max(28, shape.kernel_d * in_c // 3), most)
+    size = 4 * (tile + 2) ** 2 * (in_c + chunk)
+    held = CACHE // size if shape.out[0] > 1 else 0
+    most = min(112, max(28, shape.kernel_d * in_c // 3, held), max(14, MOST_SCRATCH // size))
     deep = -(-shape.out[0] // max(1, most // FEWEST_PLACES))
     slices = -(-shape.out[0] // deep)
     most = max(1, most // slices)
