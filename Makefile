@@ -81,7 +81,7 @@ race:
 
 # how fast everything is, beside its peers, into JSON files of BENCH_TO; an hour or two. docs/benchmarks.md explains it
 BENCH_TO ?= build/bench
-BENCHES := models layers $(patsubst benchmarks/%.py,%,$(wildcard benchmarks/recurrent.py)) kernels startup opening scaling batch
+BENCHES := models layers recurrent kernels startup opening scaling batch
 bench: .venv/oracle
 	mkdir -p $(BENCH_TO)
 	$(BIN)/python -m benchmarks.export_onnx
