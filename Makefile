@@ -4,7 +4,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 SOURCES := $(wildcard kernels/*) setup.py pyproject.toml
 
-.PHONY: demo test lint types docs parity parity-table real bench bench-quick bench-peers browser clusters batch-kill fuzz race wheel check clean onnx-tests
+.PHONY: accuracy aarch64 kernels-fuzz model-bits sanitize demo test lint types docs parity parity-table real bench bench-quick bench-peers browser clusters batch-kill fuzz race wheel check clean onnx-tests
 
 $(BIN)/python:
 	$(PYTHON) -m venv .venv
@@ -78,6 +78,35 @@ race:
 	$(CC) -fsanitize=thread -g -O1 -ffp-contract=off -Ikernels tests/native/pool_race.c kernels/loop.c kernels/threads.c \
 		kernels/leaf_base.c -o build/pool_race -pthread -lm
 	build/pool_race
+
+# random problems for every kernel against float64, on every instruction set; PROBLEMS for each family of kernels
+PROBLEMS ?= 20000
+kernels-fuzz: .venv/test
+	GRAPHFLOW_PROBLEMS=$(PROBLEMS) $(BIN)/python -m pytest -m fuzz tests/kernels/test_random_problems.py --durations=10
+
+# the kernels under AddressSanitizer and UndefinedBehaviorSanitizer, which must notice planted errors first
+SANITIZED ?= 100
+sanitize: .venv/test
+	sh tests/native/sanitize.sh $(BIN) $(SANITIZED)
+
+# the largest error of every function, into docs/accuracy.md
+accuracy: .venv/test
+	PYTHONPATH=tests/kernels $(BIN)/python -m accuracy
+
+# the same rows, the same bits: whole models of .cache, over splits of the batch and numbers of threads
+model-bits: .venv/test
+	$(BIN)/python -m pytest -m fuzz tests/test_model_bits.py --durations=20
+
+# the C sources for 64-bit ARM by a cross compiler; their results under an emulator
+AARCH64 ?= aarch64-linux-gnu-gcc
+QEMU ?= qemu-aarch64
+aarch64:
+	@command -v $(AARCH64) >/dev/null || { echo "$(AARCH64) is missing: apt-get install gcc-aarch64-linux-gnu libc6-dev-arm64-cross"; exit 1; }
+	mkdir -p build
+	$(AARCH64) -O3 -fno-math-errno -fno-trapping-math -ffp-contract=off -Wall -Wextra -Werror -static -Ikernels \
+		tests/native/leaves.c kernels/leaf_base.c kernels/loop.c kernels/threads.c -o build/leaves_aarch64 -pthread -lm
+	@command -v $(QEMU) >/dev/null || echo "compiled, but not run: $(QEMU) is missing: apt-get install qemu-user"
+	! command -v $(QEMU) >/dev/null || $(QEMU) build/leaves_aarch64
 
 # how fast everything is, beside its peers, into JSON files of BENCH_TO; an hour or two. docs/benchmarks.md explains it
 BENCH_TO ?= build/bench

@@ -1,5 +1,6 @@
 """The compiled modules; everything else about the package is in pyproject.toml."""
 
+import os
 from pathlib import Path
 
 import numpy
@@ -14,6 +15,10 @@ FLAGS = [
     "-fvisibility=hidden",
     "-g0",
 ]
+SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer", "-O1", "-g1"]
+"""What `make sanitize` adds, in a folder of its own; the order of the flags lets these have the last word."""
+if os.environ.get("GRAPHFLOW_SANITIZE"):
+    FLAGS += SANITIZE
 HEADERS = sorted(str(path) for path in Path("kernels").glob("*.h"))
 
 
@@ -25,7 +30,7 @@ def extension(module: str, *sources: str) -> Extension:
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
         depends=HEADERS,
         extra_compile_args=FLAGS,
-        extra_link_args=["-pthread"],
+        extra_link_args=["-pthread", *(SANITIZE[:1] if os.environ.get("GRAPHFLOW_SANITIZE") else ())],
     )
 
 

@@ -74,15 +74,34 @@ GF_INLINE float s_exp_bounded(float x)
     return (s_exp_near_zero(r) + 1.0f) * s_from_bits(power << 23);
 }
 
-/* exp(x + small) * 2^63 for x <= 0 and a small that is tiny beside x: times 2^-63 it is right down to the denormals. */
-GF_INLINE float s_exp_raised(float x, float small)
+/* exp(x) * 2^63 for x <= 0: times 2^-63 it is right down to the denormals. */
+GF_INLINE float s_exp_raised(float x)
 {
     uint32_t power;
-    const float r = s_exp_reduce(s_at_least(x, -104.0f), 190.0f, &power) + small;
+    const float r = s_exp_reduce(s_at_least(x, -120.0f), 190.0f, &power);
     return (s_exp_near_zero(r) + 1.0f) * s_from_bits(power << 23);
 }
 
-GF_INLINE float s_exp_negative(float x) { return s_exp_raised(x, 0.0f) * 0x1p-63f; }
+/* factor * exp(x + small) * 2^63 for x <= 0 and a small that is small beside x. */
+GF_INLINE float s_exp_raised_sum(float x, float small, float factor)
+{
+    uint32_t power;
+    const float sum = x + small, lost = small - (sum - x);
+    const float r = s_exp_reduce(s_at_least(sum, -120.0f), 190.0f, &power) + lost;
+    return s_fma(factor, s_exp_near_zero(r), factor) * s_from_bits(power << 23);
+}
+
+/* The first twelve bits: a product of two such numbers is exact. */
+GF_INLINE float s_high(float x) { return s_from_bits(s_bits(x) & 0xfffff000u); }
+
+/* x * y / 2^63 for y in [0, 2^63]. Below zero the product comes first, to be right down to the denormals. */
+GF_INLINE float s_times_raised(float x, float y)
+{
+    const float low = x * y * 0x1p-63f, high = x * (y * 0x1p-63f);
+    return x < 0.0f ? low : high;
+}
+
+GF_INLINE float s_exp_negative(float x) { return s_exp_raised(x) * 0x1p-63f; }
 
 /* exp(x) - 1 for x <= 0 */
 GF_INLINE float s_expm1_negative(float x)
@@ -131,12 +150,21 @@ GF_INLINE float s_log(float x)
     return x < 0.0f ? __builtin_nanf("") : y;
 }
 
-/* With z = exp(-|x|) the result is 1 / d or z / d, d = 1 + z; `lost` is what rounding d dropped. */
-GF_INLINE float s_sigmoid(float x)
+/* 2^63 times the logistic function of x, from raised = 2^63 z, z = exp(-|x|). It is 1 / d or z / d with d = 1 + z; `lost`
+ * is what rounding d dropped. */
+GF_INLINE float s_logistic_raised(float x, float raised)
 {
-    const float raised = s_exp_raised(-s_abs(x), 0.0f), z = raised * 0x1p-63f;
+    const float z = raised * 0x1p-63f;
     const float d = 1.0f + z, lost = z - (d - 1.0f), y = (x < 0.0f ? raised : 0x1p63f) / d;
-    return s_fma(-y, lost * s_fma(z, -0.5f, 1.0f), y) * 0x1p-63f;
+    return s_fma(-y, lost * s_fma(z, -0.5f, 1.0f), y);
+}
+
+GF_INLINE float s_sigmoid(float x) { return s_logistic_raised(x, s_exp_raised(-s_abs(x))) * 0x1p-63f; }
+
+GF_INLINE float s_silu(float x)
+{
+    const float raised = s_exp_raised(-s_abs(x));
+    return s_times_raised(x, s_logistic_raised(x, s_abs(x) < 116.0f ? raised : 0.0f));
 }
 
 GF_INLINE float s_tanh(float x)
@@ -182,8 +210,8 @@ GF_INLINE float s_softplus(float x)
  * polynomial in (a - 3) / (a + 3), divided by a + 3; x^2 in two parts keeps the tail accurate where x^2 is large. */
 GF_INLINE float s_gelu(float x)
 {
-    const float s = x * x, a = s_at_most(s_abs(x), 15.0f), inverse = 1.0f / (a + 3.0f), u = s_fma(inverse, -6.0f, 1.0f);
-    const float high = s_from_bits(s_bits(a) & 0xfffff000u);
+    const float s = x * x, a = s_at_most(s_abs(x), 15.0f), d = a + 3.0f, u = (a - 3.0f) / d;
+    const float high = s_high(a);
     float p = -8.169563444e-06f, q = -9.675410111e-04f;
     p = s_fma(p, s, 1.150188327e-04f);
     p = s_fma(p, s, -1.188019989e-03f);
@@ -198,14 +226,24 @@ GF_INLINE float s_gelu(float x)
     q = s_fma(q, u, 2.300154567e-01f);
     q = s_fma(q, u, -5.093320012e-01f);
     q = s_fma(q, u, 7.290837169e-01f);
-    q = q * inverse * (s_exp_raised(high * high * -0.5f, (a + high) * (a - high) * -0.5f) * 0x1p-63f);
-    q = x < 0.0f ? q : 1.0f - q;
-    return x * (a < 1.0f ? p : q);
+    q = s_exp_raised_sum(high * high * -0.5f, (a + high) * (a - high) * -0.5f, q / d);
+    q = a < 14.5f ? q : 0.0f;
+    q = x < 0.0f ? q : 0x1p63f - q;
+    return s_times_raised(x, a < 1.0f ? p * 0x1p63f : q);
 }
 
+/* x times the logistic function of 2 sqrt(2 / pi) (x + 0.044715 x^3) = x (g + small), every product and sum in two
+ * parts: an error in the argument grows by the argument's size. */
 GF_INLINE float s_gelu_tanh(float x)
 {
-    return x * s_sigmoid(x * s_fma(x * x, 0.0713548162726f, 1.59576912161f));
+    const float a = s_at_most(s_abs(x), 12.0f), high = s_high(a), low = a - high;
+    const float s = s_high(a * a), s_low = (high * high - s) + (a + high) * low;
+    const float cubic = 0.0713501f * s, g = cubic + 1.5957692f, back = g - cubic;
+    const float lost = (cubic - (g - back)) + (1.5957692f - back);
+    const float small = lost + s_fma(0.0713501f, s_low, s_fma(4.7186163e-06f, a * a, -4.534068e-08f));
+    const float g_high = s_high(g), g_low = (g - g_high) + small;
+    const float raised = s_exp_raised_sum(-high * g_high, -s_fma(high, g_low, low * (g_high + g_low)), 1.0f);
+    return s_times_raised(x, s_logistic_raised(x, a < 11.25f ? raised : 0.0f));
 }
 
 /* Before a loop whose output is an input at the same place or does not overlap it. */
@@ -245,7 +283,7 @@ static void gf_activate(int64_t act, double alpha, double beta, double gamma, co
     case GF_ACT_softplus: GF_EACH(s_softplus(v)); break;
     case GF_ACT_softsign: GF_EACH(v / (1.0f + s_abs(v))); break;
     case GF_ACT_exponential: GF_EACH(s_exp(v)); break;
-    case GF_ACT_silu: GF_EACH(v * s_sigmoid(v)); break;
+    case GF_ACT_silu: GF_EACH(s_silu(v)); break;
     case GF_ACT_gelu: GF_EACH(s_gelu(v)); break;
     case GF_ACT_gelu_tanh: GF_EACH(s_gelu_tanh(v)); break;
     case GF_ACT_affine: GF_EACH(s_fma(a, v, b)); break;

@@ -1,65 +1,15 @@
-"""Activations, binary operators, scale and shift against float64, and their promise: same element, same bits."""
+"""Special values of activations, binary operators, scale and shift against float64; same element, same bits."""
 
 from itertools import pairwise
-from math import erf, erfc, inf, nan, sqrt
+from math import inf, nan
 
 import numpy as np
 import pytest
+from accuracy import FUNCTIONS as ACTIVATIONS
 from leaf_harness import ISAS, at_page_end, guarded, run_leaf
 
 from graphflow.kernels import _leaf
 
-SELU = (1.0507009873554805, 1.6732632423543772)
-FAR = 1e30
-
-
-def phi(x):
-    return np.array([erfc(-v / sqrt(2)) / 2 for v in x.ravel()]).reshape(x.shape)
-
-
-def logistic(x):
-    return np.where(x < 0, np.exp(x), 1.0) / (1.0 + np.exp(-abs(x)))
-
-
-def relu_general(x):
-    return np.where(x >= 6, 6.0, np.where(x >= 1, x, 0.25 * (x - 1)))
-
-
-def expm1_below(x):
-    return np.expm1(np.minimum(x, 0))
-
-
-def gelu_tanh(x):
-    return x * logistic(2 * sqrt(2 / np.pi) * (x + 0.044715 * x**3))
-
-
-# name: (alpha, beta, gamma), reference, units in the last place, from, to
-ACTIVATIONS = {
-    "linear": ((0, 0, 0), lambda x: x, 0.0, -inf, inf),
-    "relu": ((0, 0, 0), lambda x: np.maximum(x, 0), 0.0, -inf, inf),
-    "relu_general": ((0.25, 6, 1), relu_general, 1.0, -FAR, inf),
-    "clip": ((-1.5, 2, 0), lambda x: np.clip(x, -1.5, 2), 0.0, -inf, inf),
-    "sigmoid": ((0, 0, 0), logistic, 2.0, -inf, inf),
-    "tanh": ((0, 0, 0), np.tanh, 1.5, -inf, inf),
-    "hard_sigmoid": ((0.25, 0.5, 0), lambda x: np.clip(0.25 * x + 0.5, 0, 1), 1.0, -1.5, inf),
-    "elu": ((0.5, 0, 0), lambda x: np.where(x > 0, x, 0.5 * expm1_below(x)), 1.0, -inf, inf),
-    "selu": ((0, 0, 0), lambda x: SELU[0] * np.where(x > 0, x, SELU[1] * expm1_below(x)), 2.5, -inf, inf),
-    "softplus": ((0, 0, 0), lambda x: np.maximum(x, 0) + np.log1p(np.exp(-abs(x))), 2.5, -inf, inf),
-    "softsign": ((0, 0, 0), lambda x: x / (1 + abs(x)), 1.5, -inf, inf),
-    "exponential": ((0, 0, 0), np.exp, 1.25, -inf, inf),
-    "silu": ((0, 0, 0), lambda x: x * logistic(x), 3.0, -80, inf),
-    "gelu": ((0, 0, 0), lambda x: x * phi(x), 2.75, -1, inf),
-    "gelu_tanh": ((0, 0, 0), gelu_tanh, 3.25, -1, inf),
-    "affine": ((0.25, -3, 0), lambda x: 0.25 * x - 3, 1.0, -inf, 11),
-    "negative": ((0, 0, 0), lambda x: -x, 0.0, -inf, inf),
-    "absolute": ((0, 0, 0), abs, 0.0, -inf, inf),
-    "square": ((0, 0, 0), lambda x: x * x, 0.5, -inf, inf),
-    "sqrt": ((0, 0, 0), np.sqrt, 0.5, -inf, inf),
-    "rsqrt": ((0, 0, 0), lambda x: 1 / np.sqrt(x), 1.5, -inf, inf),
-    "reciprocal": ((0, 0, 0), lambda x: 1 / x, 0.5, -inf, inf),
-    "log": ((0, 0, 0), np.log, 1.0, -inf, inf),
-    "erf": ((0, 0, 0), np.vectorize(erf, otypes=[float]), 1.25, -inf, inf),
-}
 SPECIAL = [0.0, -0.0, inf, -inf, nan, 1e-45, -1e-45, 1e-39, 3.4e38, -3.4e38, 88.7, 88.8, -104, -87.4]
 SPECIAL = np.array(SPECIAL, np.float32)
 
@@ -89,41 +39,6 @@ def same_bits(first, second):
 def splits(items):
     cuts = sorted({0, items, *(c for c in (1, 2, 7, items // 2, items - 1) if 0 < c < items)})
     return list(pairwise(cuts))[::-1]
-
-
-@pytest.fixture(scope="module")
-def sweep():
-    every = np.arange(0, 2**32, 40009, dtype=np.uint64).astype(np.uint32).view(np.float32)
-    dense = np.random.default_rng(0).uniform(-20, 20, 120_000).astype(np.float32)
-    return np.concatenate([every[~np.isnan(every)], dense])
-
-
-@pytest.mark.parametrize("act", ACTIVATIONS)
-def test_accuracy(act, sweep):
-    _, _, bound, low, high = ACTIVATIONS[act]
-    exact = reference(act, sweep)
-    with np.errstate(over="ignore"):
-        rounded = exact.astype(np.float32)
-    finite = np.isfinite(rounded) & (sweep >= low) & (sweep <= high)
-    smallest = np.maximum(abs(exact), float(np.finfo(np.float32).tiny))
-    with np.errstate(invalid="ignore"):
-        ulp = 2.0 ** (np.floor(np.log2(smallest)) - 23)
-    for isa in ISAS:
-        y = unary(isa, act, sweep)
-        beyond = ~np.isfinite(rounded)
-        np.testing.assert_array_equal(y[beyond], rounded[beyond])
-        error = abs(y[finite] - exact[finite]) / ulp[finite]
-        worst = error.argmax()
-        assert error[worst] <= bound, f"{isa} {act}({sweep[finite][worst]}) is off by {error[worst]} ulp"
-
-
-@pytest.mark.parametrize("isa", ISAS)
-def test_left_tails_that_cancel(isa):
-    x = np.linspace(-13, -1, 20_000, dtype=np.float32)
-    exact = reference("gelu", x)
-    assert (abs(unary(isa, "gelu", x) - exact) <= 1e-6 * abs(exact)).all()
-    exact = reference("gelu_tanh", x)
-    assert (abs(unary(isa, "gelu_tanh", x) - exact) <= 5e-7 * abs(exact) * (1 + abs(x) ** 3) + 1e-37).all()
 
 
 @pytest.mark.parametrize("isa", ISAS)

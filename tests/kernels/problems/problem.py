@@ -60,11 +60,11 @@ def of_products(factor: float = 20.0) -> Bound:
     return bound
 
 
-def of_largest(factor: float) -> Bound:
-    """Units of the largest finite element of each output."""
+def of_largest(factor: float, least: float = 0.0) -> Bound:
+    """Units of the largest finite element of each output, or of `least` where all are smaller."""
 
     def bound(problem: Problem, arrays: Sequence[Array | None], exact: Sequence[Array]) -> list[Array | float]:
-        return [factor * EPS * float(np.abs(one[np.isfinite(one)]).max(initial=0.0)) for one in exact]
+        return [factor * EPS * float(np.abs(one[np.isfinite(one)]).max(initial=least)) for one in exact]
 
     return bound
 

@@ -86,7 +86,7 @@ def recurrent(draw: Draw, kernel: str) -> Problem:
     if op == "gru":
         attrs["reset_after"] = after
     inputs = (x, *weights, draw.maybe(draw.w(*bias, kind="normal"), 0.7), *states, mask)
-    return Problem(case(op, inputs, **attrs), of_largest(300.0))
+    return Problem(case(op, inputs, **attrs), of_largest(300.0, 0.1))
 
 
 def embedding(draw: Draw, kernel: str) -> Problem:

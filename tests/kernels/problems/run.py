@@ -119,7 +119,7 @@ class _Run:
             packed = np.ascontiguousarray(pack.make(*(self.arrays[i] for i in pack.inputs)))
             self._give(("packed", index), packed.reshape(-1), False)
         for index, size in enumerate(self.layout.work):
-            self._give(("work", index), np.full(size, NOTHING, np.uint8), False)
+            self._give(("work", index), np.full(-(-size // 8), -1, np.int64), False)
         for step in self.layout.steps:
             if step.items:
                 self._step(moved(step, self.windows) if self.windows else step)
