@@ -12,6 +12,7 @@
 #include "loop.h"
 
 enum { CALLERS = 4, RUNS = 1500, THREADS = 3, ITEMS = 97, STEPS = 5, ROWS = 24, INNER = 40, COLUMNS = 32 };
+enum { SAMPLES = 2, LENGTH = 5, WIDTH = 3, UNITS = 24 };
 
 typedef struct {
     int64_t *out;
@@ -53,8 +54,43 @@ static void gf_check(int right, const char *what, int run)
 
 static float gf_ones[INNER * COLUMNS]; /* packed or not, a matrix of ones is all ones */
 
+/* A recurrent layer whose units are computed in parts, side by side: the same bits as in one part. */
+typedef struct {
+    float x[SAMPLES * LENGTH * WIDTH], whole[SAMPLES * LENGTH * UNITS], parts[SAMPLES * LENGTH * UNITS];
+    float h[SAMPLES * UNITS], c[SAMPLES * UNITS], work[1 << 14];
+    _Alignas(64) int32_t counters[16 * 8];
+} gf_sequence;
+
+static float gf_weights[UNITS * 4 * UNITS];
+
+static gf_recurrent_f32_args gf_layer(gf_sequence *s, float *y, int64_t part)
+{
+    gf_recurrent_f32_args g;
+    memset(&g, 0, sizeof g);
+    g.x = s->x, g.w = g.u = gf_weights, g.y = y, g.h = s->h, g.c = s->c, g.work = s->work, g.counters = s->counters;
+    g.kind = GF_KIND_lstm, g.batch = g.block_m = SAMPLES, g.steps = LENGTH, g.features = WIDTH, g.units = UNITS;
+    g.part = part, g.chunk = 2, g.work_step = 1 << 14, g.act = GF_ACT_tanh, g.gate = GF_ACT_sigmoid;
+    return g;
+}
+
+static void gf_check_sequence(gf_sequence *s, gf_worker *workers, int run)
+{
+    const int64_t parts = UNITS / gf_leaves_base.tile_n;
+    gf_recurrent_f32_args whole = gf_layer(s, s->whole, UNITS), split = gf_layer(s, s->parts, gf_leaves_base.tile_n);
+    gf_worker alone = {(char *)s->work, 0, 0};
+    for (int i = 0; i < SAMPLES * LENGTH * WIDTH; ++i)
+        s->x[i] = (float)((i * 7 + run) % 11 - 5) / 16.0f;
+    gf_find("recurrent_f32")(&whole, 0, 1, &alone);
+    memset(s->counters, 0, sizeof s->counters);
+    gf_step step = {gf_find("recurrent_f32"), &split, parts, 1, 1};
+    gf_program program = {&step, 1, 0, workers, THREADS, 0, 0, 0, 0};
+    gf_check(gf_loop(&program) == GF_DONE, "the end of a layer", run);
+    gf_check(!memcmp(s->whole, s->parts, sizeof s->whole), "a layer", run);
+}
+
 static void *gf_caller(void *which)
 {
+    gf_sequence *sequence = aligned_alloc(64, (sizeof(gf_sequence) + 63) / 64 * 64);
     float *x = malloc(sizeof(float) * ROWS * INNER), *y = malloc(sizeof(float) * ROWS * COLUMNS);
     int64_t values[STEPS + 1][ITEMS];
     gf_sum_args args[STEPS];
@@ -73,6 +109,7 @@ static void *gf_caller(void *which)
     gemm.ldx = INNER, gemm.ldr = gemm.ldy = COLUMNS;
     gemm.block_m = blocks, gemm.block_n = columns;
     for (int run = 0; run < RUNS; ++run) {
+        gf_check_sequence(sequence, workers, run);
         int fails = run % 7 == 3, pauses = run % 5 == 1;
         for (int i = 0; i < ITEMS; ++i)
             values[0][i] = i * (run + 1) + id;
@@ -110,13 +147,15 @@ static void *gf_caller(void *which)
                 gf_check(y[r * COLUMNS + c] == wanted, "a product", run);
         }
     }
-    free(x), free(y), free(scratch);
+    free(x), free(y), free(scratch), free(sequence);
     return 0;
 }
 
 int main(void)
 {
     pthread_t threads[CALLERS];
+    for (int i = 0; i < UNITS * 4 * UNITS; ++i)
+        gf_weights[i] = (float)(i * 5 % 13 - 6) / 32.0f;
     for (int i = 0; i < INNER * COLUMNS; ++i)
         gf_ones[i] = 1;
     for (size_t i = 0; i < CALLERS; ++i)
