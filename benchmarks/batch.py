@@ -422,7 +422,7 @@ def show_overhead(given: argparse.Namespace, folder: Path) -> dict[str, Any]:
     found: dict[str, Any] = {}
     lines, extra = [], []
     for batch in (1, 8, 32, 256, 4096):
-        rows = min(most, 100_000 * batch)
+        rows = min(most, max(1000, int(100_000 * batch * given.scale)))
         row = child("overhead", folder=folder, batch=batch, rows=rows, rounds=given.rounds)
         more = row["job"] - row["bare"]
         lines.append((rows, row["batches"], 1.0))
