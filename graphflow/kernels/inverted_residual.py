@@ -30,7 +30,7 @@ from graphflow.ops.inverted_residual import depthwise_input, parts
 
 X, EXPAND, EXPAND_BIAS, DEPTHWISE, DEPTHWISE_BIAS, PROJECT, BIAS, RESIDUAL = range(8)
 
-FEWEST_PIXELS = {"avx512": 100, "avx2": 100, "base": 100}
+FEWEST_PIXELS = {"avx512": 100, "avx2": 400, "base": 400}
 """From how many output pixels on a block is faster as one; below, what it expands stays in the cache anyway, and its
 rows are too few to be divided among threads."""
 
