@@ -188,9 +188,10 @@ class Model(Forwarded, Layer):
         unknown = set(kwargs) - {"training"}
         if unknown:
             raise ArgumentTypeError(f"A model called on arrays does not take {sorted(unknown)[0]!r}.")
-        outputs = self.session(bool(kwargs.get("training")), self.adds_losses).run(self._flat(args[0]))
+        adds_losses = self.adds_losses
+        outputs = self.session(bool(kwargs.get("training")), adds_losses).run(self._flat(args[0]))
         count = len(self.outputs)
-        self._losses = [loss[()] for loss in outputs[count + self._penalty_count :]] if self.adds_losses else []
+        self._losses = [loss[()] for loss in outputs[count + self._penalty_count :]] if adds_losses else []
         return self._nest(outputs[:count])
 
     @property
