@@ -70,9 +70,10 @@ GF_SPAN(divide, p / q)
 GF_SPAN(maximum, s_max(p, q))
 GF_SPAN(minimum, s_min(p, q))
 
+#define GF_SPAN_NAME(name) gf_span_##name,
+
 static int gf_binary_f32(const void *args, int64_t begin, int64_t end, gf_worker *worker)
 {
-#define GF_SPAN_NAME(name) gf_span_##name,
     static void (*const spans[])(const float *, int64_t, const float *, int64_t, float *, int64_t, int) = {
         GF_BINARIES(GF_SPAN_NAME)};
     const gf_binary_f32_args *s = args;

@@ -174,6 +174,16 @@
     P(const float, a) P(const float, b) P(float, y) I(n0) I(n1) I(n2) I(n3) \
     I(a0) I(a1) I(a2) I(a3) I(b0) I(b1) I(b2) I(b3) I(block) I(kind) GF_EPILOGUE_FIELDS(P, I, F)
 
+/* y of n0 x n1 x n2 x n3 elements: what `program` (chain.h) makes of up to six operands, whose element (i0, i1, i2, i3)
+ * is i0 * a0 + i1 * a1 + i2 * a2 + i3 * a3 from the first, and so on with b to f. `slots` results are kept on the way.
+ * Items: n0 x n1 x ceil(n2 / rows) x ceil(n3 / columns), n0 outermost; rows are more than one only where columns are n3. */
+#define GF_CHAIN_STRIDES(I, s) I(s##0) I(s##1) I(s##2) I(s##3)
+#define GF_CHAIN_FIELDS(P, I, F) \
+    P(const float, x0) P(const float, x1) P(const float, x2) P(const float, x3) P(const float, x4) P(const float, x5) \
+    P(float, y) P(const double, program) I(operands) I(links) I(slots) I(rows) I(columns) I(n0) I(n1) I(n2) I(n3) \
+    GF_CHAIN_STRIDES(I, a) GF_CHAIN_STRIDES(I, b) GF_CHAIN_STRIDES(I, c) GF_CHAIN_STRIDES(I, d) \
+    GF_CHAIN_STRIDES(I, e) GF_CHAIN_STRIDES(I, f)
+
 /* y[r, c] = act(x[r, c] * scale[c] + shift[c]), scale or shift null: left out. Items: rows. */
 #define GF_AFFINE_FIELDS(P, I, F) \
     P(const float, x) P(const float, scale) P(const float, shift) P(float, y) I(rows) I(channels) I(ldx) I(ldy) \
@@ -255,6 +265,7 @@
     L(embedding_f32, GF_EMBEDDING_FIELDS) \
     L(unary_f32, GF_UNARY_FIELDS) \
     L(binary_f32, GF_BINARY_FIELDS) \
+    L(chain_f32, GF_CHAIN_FIELDS) \
     L(affine_f32, GF_AFFINE_FIELDS) \
     L(copy, GF_COPY_FIELDS) \
     L(pad, GF_PAD_FIELDS) \

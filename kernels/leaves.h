@@ -6,6 +6,7 @@
 #include "vec.h"
 #include "activation.h"
 #include "elementwise.h"
+#include "chain.h"
 #include "movement.h"
 #include "pool.h"
 #include "reduce.h"

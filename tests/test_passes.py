@@ -123,10 +123,10 @@ FUSED: dict[str, dict[str, int]] = {
     "residual": {"conv": 2},
     "residual_identity": {"conv": 2},
     "residual_dense": {"dense": 2},
-    "shared_value": {"conv": 1, "relu": 1, "tanh": 1, "add": 1},
+    "shared_value": {"conv": 1, "chain": 1},
     "shared_before_norm": {"conv": 1, "batch_norm": 1},
     "output_in_between": {"dense": 1, "relu": 1},
-    "activation_chain": {"dense": 1, "relu": 1, "sigmoid": 1, "softplus": 1, "elu": 1, "softmax": 1},
+    "activation_chain": {"dense": 1, "chain": 1, "softmax": 1},
     "twice_the_same": {"dense": 1, "add": 1},
     "bias_by_hand": {"dense": 1},
     "gated": {"dense": 2, "multiply": 1},
@@ -337,3 +337,64 @@ def test_a_scale_behind_a_concatenation_joins_every_part() -> None:
 def test_scales_and_shifts_that_stay_are_one() -> None:
     x = Input((7, 7, 4))
     _check_folded(Model(x, ops.relu((x * CHANNELS + 1.0) / 3.0)), {"batch_norm": 1})
+
+
+def _chained(build: Any, left: dict[str, int], shape: tuple[int, ...] = (3, 7, 7, 4)) -> None:
+    x = Input(shape[1:])
+    model = Model(x, build(x))
+    randomize(model)
+    graph = model.graph()
+    tune(graph)
+    verify(graph)
+    assert run_counts(graph) == left
+    given = np.random.default_rng(1).standard_normal(shape).astype("float32")
+    chained = Session(model.graph()).run([given])
+    assert_near(chained, reference(model, given))
+    with graphflow.knobs(passes_off="fuse_elementwise"):
+        for one, other in zip(chained, Session(model.graph()).run([given]), strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+def test_elementwise_ops_are_one_loop_with_the_same_bits() -> None:
+    _chained(lambda x: x * ops.sigmoid(x), {"chain": 1})
+    _chained(lambda x: ops.tanh(x * CHANNELS + 1.0) * 0.5 - ops.square(x), {"chain": 1, "batch_norm": 1})
+    _chained(lambda x: ops.maximum(x, 0.1 * x) / (1.0 + ops.exp(x)), {"chain": 1})
+
+
+def test_a_chain_ends_where_a_value_is_used_outside() -> None:
+    def build(x: Any) -> Any:
+        y = ops.tanh(ops.square(x))
+        return [ops.sum(y, axis=-1), ops.exp(y) * x]
+
+    _chained(build, {"chain": 2, "sum": 1})
+
+
+def test_a_gate_broadcasts_into_a_chain() -> None:
+    def build(x: Any) -> Any:
+        gate = ops.mean(x, axis=(1, 2), keepdims=True)
+        return ops.relu(x * ops.sigmoid(gate) + x * 2.0)
+
+    _chained(build, {"mean": 1, "sigmoid": 1, "chain": 1})
+
+
+def test_long_chains_are_cut() -> None:
+    def build(x: Any) -> Any:
+        for _ in range(5):
+            x = ops.tanh(x * 1.5)
+        x = ops.sin(x)
+        for _ in range(18):
+            x = ops.sigmoid(x * 1.5)
+        return x
+
+    _chained(build, {"chain": 3, "sin": 1})  # 18 links behind the sine, 16 in a chain at most
+
+
+def test_a_chain_of_many_operands_is_cut() -> None:
+    inputs = [Input((5,)) for _ in range(9)]
+    y = inputs[0]
+    for other in inputs[1:]:
+        y = ops.tanh(y) - other
+    graph = Model(inputs, y).graph()
+    tune(graph)
+    assert run_counts(graph) == {"chain": 2}
+    assert max(len(node.inputs) for node in graph.nodes) <= 6

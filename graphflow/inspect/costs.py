@@ -99,6 +99,7 @@ COSTS: dict[str, Cost] = {
     **dict.fromkeys(("logical_and", "logical_or", "logical_not", "cast", "cast_narrow", "where", "any", "all"), MOVED),
     **dict.fromkeys(("transpose", "concatenate", "pad", "broadcast_to", "tile", "repeat", "flip", "split"), MOVED),
     **dict.fromkeys(("reshape", "reshape_to", "flatten", "expand_dims", "squeeze"), VIEW),
+    "chain": Cost(others="y * links"),
     "shape": VIEW,
     "scatter_elements": Cost(others="combined"),
     "scatter_nd": Cost(others="combined"),

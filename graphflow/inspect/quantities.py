@@ -54,6 +54,10 @@ GAMMA: dict[str, int] = {"batch_norm": 3}
 """Which operands biases, residuals and scales are, where they are not the usual ones."""
 
 
+def _links(one: Look) -> int:
+    return sum(bool(op) + ACTIVATIONS[activation[0]] for op, _, _, activation in one.attrs["links"])
+
+
 def _biases(one: Look) -> int:
     index = BIAS.get(one.node.op.name, 2)
     return (one.shape(index)[0] if len(one.shape(index)) == 2 else 1) if one.given(index) else 0
@@ -166,6 +170,7 @@ QUANTITIES: dict[str, tuple[str, Callable[[Look], int]]] = {
     "beta": ("whether there is a shift", lambda one: one.given(GAMMA.get(one.node.op.name, 1) + 1)),
     "rms": ("whether the mean stays", lambda one: int(one.attrs["rms"])),
     "activation": ("FLOPs of the activation that is fused into the op", _activation("activation")),
+    "links": ("FLOPs of all links of a chain for one element", _links),
     "gate": ("FLOPs of the gates' activation", _activation("gate")),
     "inner": ("FLOPs of the activation", _activation("activation")),
     "hidden": ("channels between the convolutions of a block", _hidden),

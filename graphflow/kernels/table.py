@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from graphflow.kernels import (
     attention,
+    chain,
     convolution,
     elementwise,
     inverted_residual,
@@ -23,6 +24,7 @@ KERNELS: tuple[KernelDef, ...] = (
     *inverted_residual.ROWS,
     *recurrent.ROWS,
     *elementwise.ROWS,
+    *chain.ROWS,
     *movement.ROWS,
     *attention.ROWS,
     *normalization.ROWS,

@@ -6,18 +6,26 @@ from typing import Any
 
 import numpy as np
 
-from graphflow.ir.graph import Graph
+from graphflow.ir.graph import Graph, Value
 from graphflow.ir.record import Journal
+
+SMALL = 64
+"""Bytes of constants that are compared."""
 
 
 def merge_common(graph: Graph, journal: Journal) -> bool:
     """Compute once what would be computed twice.
 
-    1. Pure nodes of the same op, inputs and attributes: the first of them. A value that leaves the graph stays.
+    1. Equal constants of a few numbers are one.
+    2. Pure nodes of the same op, inputs and attributes: the first of them. A value that leaves the graph stays.
     """
     first: dict[Any, Any] = {}
+    constants: dict[Any, Value] = {}
     changed = False
     for node in graph.ordered():
+        inputs = [_same_constant(value, constants) for value in node.inputs]
+        if any(one is not other for one, other in zip(inputs, node.inputs, strict=True)):
+            graph.set_inputs(node, inputs)
         if node.op.effect != "pure" or "body" in node.attrs or any(graph.is_output(one) for one in node.outputs):
             continue
         try:
@@ -32,6 +40,13 @@ def merge_common(graph: Graph, journal: Journal) -> bool:
             journal.note("merge_common", node.origin, f"{node.op.name} is that of {'/'.join(known.origin)}")
             changed = True
     return changed
+
+
+def _same_constant(value: Value | None, constants: dict[Any, Value]) -> Value | None:
+    if value is None or value.kind != "constant" or value.payload.nbytes > SMALL:
+        return value
+    key = (value.spec.dtype, value.spec.shape, value.payload.tobytes())
+    return constants.setdefault(key, value)
 
 
 def _frozen(value: Any) -> Any:

@@ -13,6 +13,7 @@ from graphflow.passes.eliminate_dead_nodes import eliminate_dead_nodes
 from graphflow.passes.fold_constants import fold_constants
 from graphflow.passes.fold_padding import fold_padding
 from graphflow.passes.fold_scale import fold_scale
+from graphflow.passes.fuse_elementwise import fuse_elementwise
 from graphflow.passes.fuse_epilogue import fuse_epilogue
 from graphflow.passes.fuse_inverted_residual import fuse_inverted_residual
 from graphflow.passes.merge_common import merge_common
@@ -33,6 +34,7 @@ PIPELINE: tuple[Pass, ...] = (
     fold_constants,
     fuse_epilogue,
     fuse_inverted_residual,
+    fuse_elementwise,
     eliminate_dead_nodes,
 )
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
+
+import numpy as np
 
 from cases.problem import OpCase, x
 from graphflow.ops.activation import NAMES
+from graphflow.ops.chain import Link
 
 RELU = ("relu", 0.0, 0.0, 0.0)
 _ACTIVATION_ATTRS: dict[str, dict[str, Any]] = {
@@ -79,4 +83,35 @@ def binaries() -> list[OpCase]:
         ]
     cases += [OpCase("sign", (x(3, 4, dtype="int32"),)), OpCase("logical_not", (x(3, 4, dtype="bool"),))]
     cases += [OpCase("round", (x(2, 6, kind="integers", dtype="float32"),))]
+    return cases
+
+
+def chains() -> list[OpCase]:
+    """Chains as passes make them, and random ones: operands of every broadcast, results used more than once."""
+    none = ("linear", 0.0, 0.0, 0.0)
+    gate = (Link("", 0, -1, ("sigmoid", 0.0, 0.0, 0.0)), Link("multiply", 0, 1, none))
+    cases = [
+        OpCase("chain", (x(*shape),), {"links": gate}, "gate") for shape in ((3, 5), (2, 3, 4, 33), (0, 3), (2, 3000))
+    ]
+    rng = np.random.default_rng(5)
+    for number in range(40):
+        shape = tuple(int(size) for size in rng.choice([1, 2, 3, 7, 16, 40, 600, 1500], rng.integers(1, 5)))
+        shape = shape if math.prod(shape) < 200_000 else shape[:2]
+        operands = [x(*shape)]
+        for _ in range(rng.integers(0, 6)):
+            keep = rng.random(len(shape)) < 0.6
+            other = [size if kept else 1 for size, kept in zip(shape, keep, strict=True)][
+                rng.integers(0, len(shape) + 1) :
+            ]
+            whole = len(other) == len(shape) and keep[0]
+            operands.append(x(*other, batch=bool(whole)))
+        links: list[Link] = []
+        for at in range(rng.integers(1, 16)):
+            first, second = (int(rng.integers(0, len(operands) + at)) for _ in range(2))
+            first = len(operands) + at - 1 if at and rng.random() < 0.7 else first
+            act = (str(rng.choice(["linear", "relu", "tanh", "sigmoid", "softsign"])), 0.0, 0.0, 0.0)
+            op = str(rng.choice(["add", "subtract", "multiply", "maximum", "minimum"]))
+            links.append(Link(op, first, second, act) if rng.random() < 0.6 else Link("", first, -1, act))
+        links.append(Link("add", len(operands) + len(links) - 1, 0, none))  # as large as the whole
+        cases.append(OpCase("chain", tuple(operands), {"links": tuple(links)}, f"{number}"))
     return cases

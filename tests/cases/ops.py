@@ -8,6 +8,7 @@ from cases.problem import OpCase
 CASES: list[OpCase] = [
     *elementwise.activations(),
     *elementwise.binaries(),
+    *elementwise.chains(),
     *structure.movement(),
     *structure.OPAQUE,
     *windows.products(),

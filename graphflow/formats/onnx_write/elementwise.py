@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from graphflow.formats.onnx_write.activation import closed
+from graphflow.formats.onnx_write.activation import activated, closed
 from graphflow.formats.onnx_write.writer import Converter, Writer
 from graphflow.ir.graph import Node, Value
 
@@ -119,7 +119,17 @@ def _cast(w: Writer, node: Node) -> None:
     w.put(node.outputs[0], w.cast(x, node.attrs["dtype"]), order)
 
 
+def _chain(w: Writer, node: Node) -> None:
+    values = [value for value in node.inputs if value is not None]
+    names, order = w.together(values)
+    for op, first, second, numbers in node.attrs["links"]:
+        name = w.emit(PLAIN[op], [names[first], names[second]]) if op else names[first]
+        names = [*names, activated(w, name, node.outputs[0], numbers)]
+    w.put(node.outputs[0], names[-1], order)
+
+
 CONVERTERS: dict[str, Converter] = {
+    "chain": _chain,
     **dict.fromkeys(PLAIN, _plain),
     **dict.fromkeys(BINARY, _binary),
     **dict.fromkeys(UNARY, _unary),
