@@ -66,12 +66,17 @@ def test_plans_of_all_ops_scale(name: str) -> None:
     seen: dict[str, Counter[str]] = {}
     for case in OPS:
         graph, _ = one_node(case)
-        if is_batched(graph) and plannable(graph, case):
+        if is_batched(graph) and plannable(graph, case) and not is_empty(case):
             for threads in (1, 2):
                 seen.setdefault(case.op, Counter()).update(compare(graph, isa.available()[name], threads))
     assert len(seen) > 60
     anew = {op for op, count in seen.items() if count["anew"]}
     assert anew <= MADE_ANEW, anew - MADE_ANEW
+
+
+def is_empty(case: OpCase) -> bool:
+    """Whether an operand has no elements: then a step may be left out, and there is nothing to scale."""
+    return any(one is not None and 0 in one.shape for one in case.inputs)
 
 
 MADE_ANEW = {"scan", RESHAPE_TO.name}
