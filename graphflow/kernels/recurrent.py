@@ -7,6 +7,7 @@ rest is read by every thread, and the rows of the batch are divided; a larger on
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -178,6 +179,4 @@ def _lay(call: Call, kind: str) -> Layout:
     return Layout([*clear, walk], packs, work=shared)
 
 
-ROWS = tuple(
-    KernelDef(f"{kind}_f32", kind, "fma k, steps", _refuse, lambda call, kind=kind: _lay(call, kind)) for kind in KINDS
-)
+ROWS = tuple(KernelDef(f"{kind}_f32", kind, "fma k, steps", _refuse, partial(_lay, kind=kind)) for kind in KINDS)
