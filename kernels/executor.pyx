@@ -50,6 +50,33 @@ def fail_allocations_after(int64_t count):
     return gf_memory_fail_after(count)
 
 
+cdef class _Memory:
+    """Memory that arrays lie in."""
+
+    cdef char *start
+    cdef size_t bytes
+
+    def __cinit__(self, size_t bytes):
+        self.bytes = bytes
+        self.start = <char *>gf_memory(bytes)
+        if not self.start:
+            raise MemoryError(f"Packed weights need {bytes} bytes of memory.")
+
+    def __dealloc__(self):
+        gf_memory_free(self.start, self.bytes)
+
+
+def settled(array):
+    """A copy of a C-contiguous array that lies as kernels read best: from a border of lines, if large on huge pages."""
+    cdef cnp.npy_intp size = array.nbytes
+    cdef _Memory memory = _Memory(size)
+    copied = cnp.PyArray_SimpleNewFromData(1, &size, cnp.NPY_UINT8, memory.start)
+    cnp.set_array_base(copied, memory)
+    copied = copied.view(array.dtype).reshape(array.shape)
+    np.copyto(copied, array)
+    return copied
+
+
 cdef class Program:
     """The part of a plan that never changes.
 

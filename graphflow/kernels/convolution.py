@@ -33,6 +33,7 @@ from graphflow.kernels.layout import (
 from graphflow.kernels.products import (
     EPILOGUES,
     FLOPS_PER_NS,
+    RESIDUAL,
     STRIDED,
     column_block,
     epilogue_fields,
@@ -155,7 +156,8 @@ def _lay_conv(call: Call) -> Layout:
     in_c, out_c = dimension(kernel.shape[-2]), dimension(kernel.shape[-1]) // groups
     step = conv_step(call, _conv_window(call), groups, in_c, out_c, Ref("packed", 0), 0, epilogue_fields(call, 2, 3))
     isa = call.isa
-    return Layout([step], [Pack(f"conv panels {isa.name} {groups}", (1,), lambda w: _pack_groups(w, groups, isa))])
+    pack = Pack(f"conv panels {isa.name} {groups}", (1,), lambda w: _pack_groups(w, groups, isa))
+    return Layout([step], [pack], in_place=RESIDUAL)
 
 
 def _refuse_depthwise(call: Call) -> str | None:

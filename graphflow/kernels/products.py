@@ -26,6 +26,9 @@ EPILOGUES = frozenset(("bias", "residual", "activation"))
 STRIDED = frozenset((0, 3))
 """The operands of a product with an epilogue that may have gaps: the input and the residual."""
 
+RESIDUAL = (3,)
+"""The operand of such a product that its result may overwrite: each of its elements is read just before that."""
+
 FLOPS_PER_NS = {"avx512": 150.0, "avx2": 80.0, "base": 20.0}
 """A guess of what the GEMM reaches on one thread, to decide whether threads should share a step."""
 
@@ -112,7 +115,7 @@ def _lay_dense(call: Call) -> Layout:
     pack = Pack(f"panels {isa.name}", (1,), lambda w: pack_panels(w, isa))
     epilogue = epilogue_fields(call, 2, 3)
     step = gemm_step(operand(0), Ref("packed", 0), result(), m, dimension(n), dimension(k), call, epilogue)
-    return Layout([step], [pack])
+    return Layout([step], [pack], in_place=RESIDUAL)
 
 
 def _three(values: Any, fill: int) -> tuple[int, int, int]:

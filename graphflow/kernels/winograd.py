@@ -30,7 +30,15 @@ import numpy as np
 
 from graphflow.kernels.isa import Isa
 from graphflow.kernels.layout import Array, Call, KernelDef, Layout, Pack, Ref, Step, operand, pack_panels, result
-from graphflow.kernels.products import EPILOGUES, FLOPS_PER_NS, STRIDED, epilogue_fields, refuse_weights, spatial_fields
+from graphflow.kernels.products import (
+    EPILOGUES,
+    FLOPS_PER_NS,
+    RESIDUAL,
+    STRIDED,
+    epilogue_fields,
+    refuse_weights,
+    spatial_fields,
+)
 from graphflow.ops.conv import conv_padding
 
 POINTS = {4: (0.0, 0.75, -0.75, 1.5, -1.5), 2: (0.0, 1.0, -1.0)}
@@ -257,7 +265,7 @@ def _lay(tile: int) -> Callable[[Call], Layout]:
         )
         name = f"winograd {tile} {chunk} {isa.name}"
         pack = Pack(name, (1,), lambda w: transform_weights(w.reshape(-1, *w.shape[-4:]), tile, chunk, isa))
-        return Layout([step], [pack])
+        return Layout([step], [pack], in_place=RESIDUAL)
 
     return lay
 

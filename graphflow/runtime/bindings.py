@@ -37,11 +37,15 @@ class Bindings:
         """The array of a key, computed when it is first asked for."""
         found = self._arrays.get(key)
         if found is None:
+            from graphflow.runtime._executor import settled
+
             values, _ = key
             arrays = [None if value is None else evaluate(value) for value in values]
             make = self._makers[key]
             made = np.asarray(arrays[0] if make is None else make(*arrays))
             found = np.ascontiguousarray(made).reshape(made.shape)
+            if make is not None and found.size:
+                found = settled(found)
             self._arrays[key] = found
         return found
 

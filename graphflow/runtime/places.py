@@ -124,9 +124,10 @@ class Places:
         size = nbytes(self._spec(value))
         for index in planned.layout.in_place if planned.layout is not None else ():
             source = planned.node.inputs[index]
-            assert source is not None
+            if source is None:
+                continue
             held = storage.of[source]
-            free = held.kind == "arena" and held.size == size and held.last <= step
+            free = held.kind == "arena" and held.size == size and held.last <= step and self._alone(planned, held)
             if free and all(users.get(other, -1) <= step for other in self._shared.get(id(held), ())):
                 storage.share(value, source)
                 storage.touch(value, users.get(value, step))
@@ -135,6 +136,13 @@ class Places:
         held = storage.fresh(value, size, step)
         self._shared.setdefault(id(held), []).append(value)
         storage.touch(value, users.get(value, step))
+
+    def _alone(self, planned: PlannedNode, held: Storage) -> bool:
+        """Whether no operand lies there but those that may be overwritten."""
+        inputs, layout = planned.node.inputs, planned.layout
+        assert layout is not None
+        lying = (index for index, one in enumerate(inputs) if one is not None and self.storage.of[one] is held)
+        return all(index in layout.in_place for index in lying)
 
     def _give_root(self, root: Value, value: Value, step: int, users: dict[Value, int]) -> None:
         """Let a value lie where the whole lies that it is part of, or is."""
