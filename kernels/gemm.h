@@ -120,6 +120,20 @@ GF_INLINE void gf_step(gf_vec *acc, const float *const *a, int64_t lda, const fl
     }
 }
 
+/* Begins to bring what the tile will write, and what is added to it, into the cache. */
+GF_INLINE void gf_fetch_ends(const gf_tile *t, int rows, int vecs)
+{
+    if (t->at)
+        return;
+    for (int r = 0; r < rows; ++r)
+        for (int v = 0; v < vecs * GF_VL; v += GF_LINE)
+            __builtin_prefetch(t->y + r * t->ldy + v, 1);
+    if (t->residual && t->residual != t->y)
+        for (int r = 0; r < rows; ++r)
+            for (int v = 0; v < vecs * GF_VL; v += GF_LINE)
+                __builtin_prefetch(t->residual + r * t->ldr + v);
+}
+
 /* vecs: 1 or 2 vectors of one panel, or all of vecs / 2 full panels. */
 GF_INLINE void gf_tile_body(const gf_tile *t, int rows, int vecs)
 {
@@ -130,6 +144,7 @@ GF_INLINE void gf_tile_body(const gf_tile *t, int rows, int vecs)
 #pragma GCC unroll 32
     for (int i = 0; i < rows * vecs; ++i)
         acc[i] = v_set1(0.0f);
+    gf_fetch_ends(t, rows, vecs);
     for (int64_t d = 0; d < t->taps[0]; ++d)
         for (int64_t h = 0; h < t->taps[1]; ++h)
             for (int64_t w = 0; w < t->taps[2]; ++w) {

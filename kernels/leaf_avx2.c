@@ -1,5 +1,5 @@
 #if defined(__x86_64__)
-#pragma GCC target("avx2,fma")
+#pragma GCC target("avx2,fma,prfchw")
 #define GF_ISA avx2
 #define GF_AVX2 1
 #include "leaves.h"
