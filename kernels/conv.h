@@ -16,7 +16,7 @@
 #ifndef GF_CONV_H
 #define GF_CONV_H
 
-#define GF_SHORT_ROW (GF_TILE_M / 2) /* rows with fewer pixels to read in place are gathered */
+#define GF_SHORT_ROW (GF_TILE_M / 2) /* rows with fewer pixels to read in place are gathered, if windows are large */
 
 typedef struct gf_conv {
     const gf_conv_f32_args *g;
@@ -26,9 +26,6 @@ typedef struct gf_conv {
     int scattered; /* the output is a part of a larger image */
     int bordered;  /* rows are copied with zeros around them, and read in place there */
 } gf_conv;
-
-GF_INLINE int64_t gf_min(int64_t a, int64_t b) { return a < b ? a : b; }
-GF_INLINE int64_t gf_max(int64_t a, int64_t b) { return a > b ? a : b; }
 
 GF_INLINE void gf_copy_floats(float *y, const float *x, int64_t n)
 {
@@ -71,7 +68,7 @@ static void gf_set_conv(gf_conv *c, const gf_conv_f32_args *g)
     c->from = gf_min(gf_max(gf_ceil_div(g->pad_w, g->stride_w), 0), g->out_w);
     c->to = gf_max(c->from, reach < 0 ? 0 : gf_min(reach / g->stride_w + 1, g->out_w));
     c->bordered = 0;
-    if (c->to - c->from < GF_SHORT_ROW) {
+    if (c->to - c->from < (c->k == g->in_c ? GF_TILE_M : GF_SHORT_ROW)) {
         c->to = c->from;
         c->bordered = g->out_w >= GF_SHORT_ROW && g->kernel_d == 1 && g->in_d == 1 && g->out_d == 1 &&
                       gf_bordered_rows(g, gf_ceil_div(g->block_m, g->out_w) + 1) * gf_bordered_width(g) * g->in_c <=
@@ -144,7 +141,9 @@ static int64_t gf_conv_in_place(const gf_conv *c, gf_tile *t, const gf_columns *
     const gf_conv_f32_args *g = c->g;
     const int64_t plane = g->kernel_h * g->kernel_w * g->in_c, width = g->kernel_w * g->in_c;
     const int64_t panel_width = columns > GF_VL ? GF_TILE_N : GF_VL;
+    const int64_t lines = (end - 1) / g->out_w - begin / g->out_w + 1;
     int64_t count = 0;
+    t->next = t->next_end = 0;
     t->lda = g->stride_w * g->ldx;
     t->ldy = g->step_w * g->ldy;
     t->ldr = g->step_w * g->ldr;
@@ -172,7 +171,7 @@ static int64_t gf_conv_in_place(const gf_conv *c, gf_tile *t, const gf_columns *
             gf_set_column(t, all, column, 0);
             t->y += place * g->ldy;
             t->residual = t->residual ? t->residual + place * g->ldr : 0;
-            gf_set_prefetch(t, all, count++);
+            gf_set_prefetch(t, all, count++, lines * tiles);
             t->a = c->x + (((d + d_first * g->dilation_d) * g->in_h + h + h_first * g->dilation_h) * g->in_w + w) * g->ldx;
             t->b += (d_first * plane + h_first * width) * panel_width;
             gf_run_tile(t, height, columns);
@@ -199,7 +198,7 @@ static void gf_conv_gathered(const gf_conv *c, gf_tile *t, const gf_columns *all
             at[r] = gf_place(c, pixel);
         }
         gf_set_column(t, all, column, 0);
-        gf_set_prefetch(t, all, count++);
+        gf_set_prefetch(t, all, count++, GF_TILE_N);
         t->a = gathered;
         gf_run_tile(t, height, columns);
         gathered += height * c->k;
@@ -260,6 +259,8 @@ static void gf_conv_block(const gf_conv *c, gf_tile *t, const gf_columns *all, i
     block.residual = all->residual ? all->residual + begin * c->g->ldr : 0;
     if (gf_is_pointwise(c->g) && !c->scattered) {
         gf_set_plain(t, c->k, c->g->ldx);
+        if (c->g->ldx == c->k) /* images lie one behind another, so this may be the next one's */
+            gf_set_next(t, c->x + end * c->k, c->x + (2 * end - begin) * c->k);
         gf_multiply(t, &block, c->x + begin * c->g->ldx, end - begin, first, last);
         return;
     }

@@ -25,7 +25,8 @@ typedef struct gf_tile {
     int64_t lda;
     int64_t panel; /* elements from one full panel to the next */
     int64_t taps[3], a_step[3], b_step[3], run;
-    const float *prefetch; /* what to bring into the cache meanwhile */
+    const float *prefetch, *prefetch_too; /* what to bring into the cache meanwhile, a line of each for two k */
+    const float *next, *next_end;         /* what the next block of rows will read */
     const float *bias, *residual;
     float *y;
     const int64_t *at; /* row r goes to row at[r] of y and residual; null: to row r */
@@ -67,6 +68,7 @@ static void gf_set_plain(gf_tile *t, int64_t k, int64_t lda)
 {
     t->lda = lda;
     t->run = k;
+    t->next = t->next_end = 0;
     for (int i = 0; i < 3; ++i) {
         t->taps[i] = 1;
         t->a_step[i] = t->b_step[i] = 0;
@@ -140,7 +142,7 @@ GF_INLINE void gf_tile_body(const gf_tile *t, int rows, int vecs)
     enum { BASES = (GF_TILE_M + 2) / 3 };
     gf_vec acc[2 * GF_TILE_M];
     const int64_t lda = t->lda, panel = t->panel, run = t->run, width = (vecs == 1 ? 1 : 2) * GF_VL;
-    const float *ahead = t->prefetch;
+    const float *ahead = t->prefetch, *ahead_too = t->prefetch_too;
 #pragma GCC unroll 32
     for (int i = 0; i < rows * vecs; ++i)
         acc[i] = v_set1(0.0f);
@@ -158,6 +160,7 @@ GF_INLINE void gf_tile_body(const gf_tile *t, int rows, int vecs)
                 for (; left >= 2; left -= 2) {
                     gf_step(acc, a, lda, b, panel, rows, vecs);
                     __builtin_prefetch(ahead);
+                    __builtin_prefetch(ahead_too, 0, 2);
 #pragma GCC unroll 8
                     for (int i = 0; i < (rows + 2) / 3; ++i)
                         ++a[i];
@@ -167,6 +170,7 @@ GF_INLINE void gf_tile_body(const gf_tile *t, int rows, int vecs)
                         ++a[i];
                     b += 2 * width;
                     ahead += GF_LINE;
+                    ahead_too += GF_LINE;
                 }
                 if (left)
                     gf_step(acc, a, lda, b, panel, rows, vecs);
@@ -224,6 +228,8 @@ typedef void (*gf_tile_function)(const gf_tile *);
 static const gf_tile_function gf_tiles[GF_TILE_M][2] = {GF_TILES(GF_TILE_ROW)};
 
 GF_INLINE int64_t gf_ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+GF_INLINE int64_t gf_min(int64_t a, int64_t b) { return a < b ? a : b; }
+GF_INLINE int64_t gf_max(int64_t a, int64_t b) { return a > b ? a : b; }
 
 /* Runs a tile on the panel at t->b, from which on the matrix has `columns` columns. */
 GF_INLINE void gf_run_tile(gf_tile *t, int64_t rows, int64_t columns)
@@ -247,10 +253,23 @@ GF_INLINE void gf_set_column(gf_tile *t, const gf_columns *all, int64_t column, 
     t->y = all->y + row * t->ldy + column;
 }
 
-/* The first tiles of a panel fetch the next one, each its share; a tile fetches a line for every other k. */
-GF_INLINE void gf_set_prefetch(gf_tile *t, const gf_columns *all, int64_t tile)
+/* The first tiles of a panel fetch the next one, each its share; the others what the next block of rows will read. */
+GF_INLINE void gf_set_prefetch(gf_tile *t, const gf_columns *all, int64_t tile, int64_t tiles)
 {
-    t->prefetch = tile < GF_TILE_N / 8 ? t->b + (GF_TILE_N + tile * 8) * all->k : t->b;
+    const int64_t share = all->k / 2 * GF_LINE, streams = tiles < GF_TILE_N / 8 ? 2 : 1;
+    const int64_t fetched = tile * streams * share, panel = GF_TILE_N * all->k;
+    t->prefetch = t->prefetch_too = t->b;
+    if (fetched < panel) {
+        t->prefetch = t->b + panel + fetched;
+        if (streams == 2 && fetched + share < panel) {
+            t->prefetch_too = t->prefetch + share;
+            return;
+        }
+    }
+    if (t->next < t->next_end) {
+        t->prefetch_too = t->next;
+        t->next += share;
+    }
 }
 
 /* Rows [0, rows) of x times columns [first, last) of the matrix; t is set but for a, b, bias, residual, y. */
@@ -264,7 +283,7 @@ static void gf_multiply(gf_tile *t, const gf_columns *all, const float *x, int64
             int64_t panels = rows == 1 && full >= 4 ? 4 : full >= 2 ? 2 : 1;
             t->a = x;
             gf_set_column(t, all, column, 0);
-            t->prefetch = t->b;
+            t->prefetch = t->prefetch_too = t->b;
             if (panels == 1) {
                 gf_run_tile(t, rows, last - column);
             } else {
@@ -278,11 +297,18 @@ static void gf_multiply(gf_tile *t, const gf_columns *all, const float *x, int64
             int64_t height = rows / tiles + (i < rows % tiles);
             t->a = x + row * t->lda;
             gf_set_column(t, all, column, row);
-            gf_set_prefetch(t, all, i);
+            gf_set_prefetch(t, all, i, tiles);
             gf_run_tile(t, height, last - column);
             row += height;
         }
     }
+}
+
+/* What the next block of rows will read. */
+GF_INLINE void gf_set_next(gf_tile *t, const float *next, const float *end)
+{
+    t->next = next;
+    t->next_end = end;
 }
 
 static int gf_gemm_f32(const void *arguments, int64_t begin, int64_t end, gf_worker *worker)
@@ -301,6 +327,8 @@ static int gf_gemm_f32(const void *arguments, int64_t begin, int64_t end, gf_wor
         int64_t rows = g->m - row < g->block_m ? g->m - row : g->block_m;
         int64_t last = g->n - first < g->block_n ? g->n : first + g->block_n;
         gf_columns all = {g->w, g->bias, g->residual ? g->residual + row * g->ldr : 0, g->y + row * g->ldy, g->k};
+        if (g->ldx == g->k && item + 1 < end && first == 0)
+            gf_set_next(&t, g->x + (row + g->block_m) * g->k, g->x + gf_min(row + 2 * g->block_m, g->m) * g->k);
         gf_multiply(&t, &all, g->x + row * g->ldx, rows, first, last);
     }
     return GF_OK;

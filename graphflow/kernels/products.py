@@ -37,14 +37,18 @@ CACHE_BYTES_PER_NS = 30.0
 """A guess of what one thread reads beyond its second-level cache."""
 
 
+MOST_BLOCK = 1 << 20
+"""Bytes of the left matrix that a block of rows may have, to stay in the second-level cache while panels pass."""
+
+
 def _round_up(value: int, step: int) -> int:
     return -(-value // step) * step
 
 
 def row_block(rows: int, k: int, n: int, isa: Isa) -> int:
-    """How many rows of a product one item takes: even parts of about a hundred, fewer where the product is shallow."""
+    """How many rows of a product one item takes: even parts of about a hundred, fewer where it is shallow or very deep."""
     most = isa.tile_m * (8 if isa.tile_m > 8 else 16)
-    if k <= 64 and n >= 128:
+    if (k <= 64 and n >= 128) or 4 * most * k > MOST_BLOCK:
         most //= 2
     parts = max(1, -(-rows // most))
     return _round_up(-(-max(rows, 1) // parts), isa.tile_m)
