@@ -32,7 +32,7 @@ static void gf_sweep_few(const gf_sweep *s, gf_tile *t, int64_t set, int backwar
             t->b = s->w + column * s->k;
             t->bias = s->bias ? s->bias + column : 0;
             t->y = s->y + set * s->y_step + column - s->first;
-            t->prefetch = t->b;
+            t->prefetch = t->prefetch_too = t->b;
             t->columns = panels * GF_TILE_N;
             if (panels == 1)
                 gf_run_tile(t, s->rows, end - column);
@@ -63,7 +63,7 @@ static void gf_sweep_columns(const gf_sweep *s, int backwards)
         const int64_t panel = backwards ? panels - 1 - i : i, column = s->first + panel * GF_TILE_N;
         const float *next = s->w + (column + (backwards ? -GF_TILE_N : GF_TILE_N)) * s->k;
         int64_t done = 0;
-        t.b = s->w + column * s->k;
+        t.b = t.prefetch_too = s->w + column * s->k;
         t.bias = s->bias ? s->bias + column : 0;
         for (int64_t set = 0; set < s->sets; ++set) {
             for (int64_t tile = 0, row = 0; tile < tiles; ++tile, ++done) {

@@ -235,7 +235,7 @@ static void gf_winograd_multiply(gf_tile *t, const gf_columns *all, const float 
             const int64_t height = rows / tiles + (i < rows % tiles);
             t->a = v + row * t->lda;
             gf_set_column(t, all, column, row);
-            gf_set_prefetch(t, all, i);
+            gf_set_prefetch(t, all, i, tiles);
             t->b += skipped * (columns - column > GF_VL ? GF_TILE_N : GF_VL);
             gf_run_tile(t, height, columns - column);
             row += height;

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 import graphflow
 from graphflow import Input, Model, ops
 from graphflow.kernels import isa
-from graphflow.layers import Activation, Dense
+from graphflow.knobs import knobs
+from graphflow.layers import Activation, Add, Conv2D, Dense
 from graphflow.runtime import Session
 from graphflow.runtime.memory import ALIGNMENT, Lifetime, lower_bound, place
 
@@ -66,6 +67,33 @@ def test_elementwise_chains_run_in_place() -> None:
     session = Model(x, y).session()
     session.run([np.zeros((4, 1000), "float32")])
     assert max(session.arena_bytes.values()) <= 4 * 1000 * 4 + ALIGNMENT
+
+
+@pytest.mark.parametrize("kernel", [1, 3])
+def test_a_product_takes_the_place_of_what_is_added_to_it(kernel: int) -> None:
+    x = Input((8, 8, 32))
+    first = Conv2D(32, 1, activation="relu")(x)
+    y = Add()([Conv2D(32, kernel, padding="same")(Conv2D(32, 1)(first)), first])
+    for _ in range(2):
+        y = Conv2D(32, 1)(y)
+    session = Model(x, y).session()
+    image = np.random.default_rng(0).random((2, 8, 8, 32), dtype="float32")
+    (result,) = session.run([image])
+    (used,) = session.arena_bytes.values()
+    assert used <= 2 * 2 * 8 * 8 * 32 * 4 + 4 * ALIGNMENT
+    with knobs(reference=True):
+        np.testing.assert_allclose(result, Model(x, y).session().run([image])[0], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("kernel", [1, 3])
+def test_a_product_never_takes_the_place_of_what_it_still_reads(kernel: int) -> None:
+    x = Input((9, 9, 32))
+    first = Conv2D(32, 1, activation="relu")(x)
+    y = Conv2D(32, 1)(Add()([Conv2D(32, kernel, padding="same")(first), first]))
+    image = np.random.default_rng(1).random((2, 9, 9, 32), dtype="float32")
+    (result,) = Model(x, y).session().run([image])
+    with knobs(reference=True):
+        np.testing.assert_allclose(result, Model(x, y).session().run([image])[0], rtol=1e-5, atol=1e-6)
 
 
 UNARY = (

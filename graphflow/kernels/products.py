@@ -46,7 +46,7 @@ def _round_up(value: int, step: int) -> int:
 
 
 def row_block(rows: int, k: int, n: int, isa: Isa) -> int:
-    """How many rows of a product one item takes: even parts of about a hundred, fewer where it is shallow or very deep."""
+    """How many rows of a product one item takes: even parts of about a hundred, fewer of a shallow or very deep one."""
     most = isa.tile_m * (8 if isa.tile_m > 8 else 16)
     if (k <= 64 and n >= 128) or 4 * most * k > MOST_BLOCK:
         most //= 2
