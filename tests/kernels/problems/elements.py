@@ -8,7 +8,8 @@ from cases.problem import Given
 
 from graphflow.kernels.elementwise import BINARIES
 from graphflow.kernels.logic import COMPARISONS
-from graphflow.ops.activation import NAMES
+from graphflow.ops.activation import LINEAR, NAMES
+from graphflow.ops.chain import Link
 from problems.draw import EXACT, VECTORS, Draw
 from problems.problem import Family, Problem, case, of_itself, of_largest
 
@@ -75,6 +76,25 @@ def binary(draw: Draw, kernel: str) -> Problem:
     )
 
 
+def chain(draw: Draw, kernel: str) -> Problem:
+    """Links that round nothing: sums of small whole numbers, or only what picks and turns."""
+    shapes = broadcast(draw, 1 + draw.below(6))
+    rank = max(map(len, shapes))
+    inputs = tuple(_given(draw, shape, rank) for shape in shapes)
+    kinds = ("add", "subtract", "maximum", "minimum") if draw.whole else ("maximum", "minimum")
+    activations = (LINEAR, ("relu", 0.0, 0.0, 0.0), ("absolute", 0.0, 0.0, 0.0), ("clip", -2.0, 6.0, 0.0))
+    links: list[Link] = []
+    for at in range(draw.below(10)):
+        newest = len(inputs) + at - 1
+        first = newest if at and draw.chance(0.7) else draw.below(newest + 1)
+        second = draw.below(newest + 1)
+        op = draw.pick((*kinds, ""))
+        links.append(Link(op, first, second if op else -1, draw.pick(activations)))
+    for index in range(len(inputs)):  # the result is as large as all of them together
+        links.append(Link("maximum", index, len(inputs) + len(links) - 1 if links else index, LINEAR))
+    return Problem(case("chain", inputs, links=tuple(links)), None)
+
+
 def compare(draw: Draw, kernel: str) -> Problem:
     logical = kernel.startswith("logical")
     dtype = "bool" if logical else draw.pick(("float32", "int32", "int64", "bool"))
@@ -118,6 +138,7 @@ FAMILIES = {
     **{f"{name}_f32": Family(unary) for name in NAMES},
     **{f"{name}_f32": Family(binary) for name in BINARIES},
     **{name: Family(compare) for name in (*COMPARISONS, "logical_not")},
+    "chain_f32": Family(chain),
     "where_f32": Family(where),
     "cast": Family(cast),
     "batch_norm_f32": Family(batch_norm),
