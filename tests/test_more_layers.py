@@ -262,8 +262,9 @@ def test_noise_is_that_of_its_seed_and_goes_on_from_call_to_call(make: Callable[
     assert not np.array_equal(first, second)
     tensor = Input((6, 5))
     model = Model(tensor, twin(tensor))
-    np.testing.assert_allclose(model(x, training=True), first, rtol=1e-6)
-    np.testing.assert_allclose(model(x, training=True), second, rtol=1e-6)
+    once = {"rtol": 1e-6, "atol": 1e-7}  # a graph scales and shifts with one rounding, numbers of the size of 1
+    np.testing.assert_allclose(model(x, training=True), first, **once)
+    np.testing.assert_allclose(model(x, training=True), second, **once)
     np.testing.assert_array_equal(model(x), x)
     np.testing.assert_array_equal(model.predict(x, verbose=0), x)
 

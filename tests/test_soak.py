@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import pickle
+import re
 import signal
 import subprocess
 import sys
@@ -60,18 +61,21 @@ def test_memory_that_can_not_be_had_is_an_error_and_nothing_worse(name: str) -> 
         for count in range(100):
             session.close()
             fail_allocations_after(count)
+            said = ""
             try:
                 results = session.run(inputs)
             except MemoryError as error:
-                failures += 1
-                assert "bytes of working memory" in str(error)
-                assert fail_allocations_after(-1) == in_use
-                np.testing.assert_array_equal(session.run(inputs)[0], expected[0])
-            else:
+                said = str(error)
+            if not said:
                 break
+            failures += 1
+            assert re.search(r"needs? \d+ bytes of (working )?memory", said)
+            session.close()  # weights that were packed before are kept until then
+            assert fail_allocations_after(-1) == in_use
+            np.testing.assert_array_equal(session.run(inputs)[0], expected[0])
     finally:
         fail_allocations_after(-1)
-    assert failures == 5
+    assert failures > 5  # packed weights, and what every run takes
     for one, other in zip(results, expected, strict=True):
         np.testing.assert_array_equal(one, other)
     session.close()

@@ -12,6 +12,8 @@ from graphflow.formats.onnx_write.activation import closed
 from graphflow.formats.onnx_write.movement import repeated, source
 from graphflow.formats.onnx_write.writer import Converter, Order, Writer, plain_order
 from graphflow.ir.graph import Node, Value
+from graphflow.ops.conv import CONV
+from graphflow.ops.inverted_residual import parts
 from graphflow.ops.resize import neighbours
 from graphflow.window import pad_amounts, span, transposed_cut, transposed_size
 
@@ -244,8 +246,26 @@ def _interpolated(w: Writer, name: str, sizes: list[int | None], place: int, fac
     return w.emit("Add", [first, w.emit("Mul", [w.emit("Sub", [second, first]), share])])
 
 
+def _inverted_residual(w: Writer, node: Node) -> None:
+    """The convolutions that it was made from."""
+    x, expand, expand_bias, depthwise, depthwise_bias, project, bias, residual = node.inputs
+    assert x is not None and depthwise is not None
+    hidden = depthwise.spec.shape[-1] or 0
+    first, middle, last = parts(node.attrs, hidden)
+    steps = [(first, expand, expand_bias, None), (middle, depthwise, depthwise_bias, None)]
+    for attrs, kernel, shift, other in (*(steps if expand is not None else steps[1:]), (last, project, bias, residual)):
+        one = Node(CONV, (x, kernel, shift, other), attrs, node.origin)
+        one.outputs = node.outputs
+        if kernel is not project:
+            (spec,) = CONV.infer(attrs, one.input_specs, ())
+            one.outputs = (Value(spec, "node", None, one),)
+        _conv(w, one)
+        x = one.outputs[0]
+
+
 CONVERTERS: dict[str, Converter] = {
     "conv": _conv,
+    "inverted_residual": _inverted_residual,
     "conv_transpose": _conv_transpose,
     "max_pool": _pool,
     "average_pool": _pool,
