@@ -150,6 +150,16 @@ def scaled_plan(plan: Plan, batch: int) -> Plan | None:
     return made
 
 
+def _key(node: Node, call: Call) -> tuple[Any, ...] | None:
+    """Equal for two nodes of which kernels are asked the same; None where attributes can not be compared."""
+    key = (node.op.name, tuple(call.attrs.items()), repr(call.attrs), call.inputs, call.outputs, call.known)
+    try:
+        hash(key)
+    except TypeError:
+        return None
+    return key
+
+
 class _Planner:
     def __init__(
         self,
@@ -168,6 +178,8 @@ class _Planner:
         self.stage = schedule.stage
         found = Concrete(self.graph, schedule.order, input_shapes)
         self.order = found.order
+        self._keys: dict[Node, tuple[Any, ...] | None] = {}
+        self._laid: dict[tuple[Any, ...], PlannedNode] = {}
         self.orders = [found.order, *schedule.others]
         self.plan = Plan(found.specs)
         self.plan.known = {((value,), ""): array for value, array in found.known.items()}
@@ -179,6 +191,7 @@ class _Planner:
     # 2
 
     def choose_kernels(self) -> None:
+        chosen: dict[Any, tuple[KernelDef | None, str]] = {}
         for node in self.order:
             kernel, call, reason = None, None, "references only"
             if node.op.name in VIEWS:
@@ -193,7 +206,13 @@ class _Planner:
                     self.threads,
                     self.precision,
                 )
-                kernel, reason = choose(node.op.name, call)
+                key = self._keys[node] = _key(node, call)
+                if key is None or key not in chosen:
+                    kernel, reason = choose(node.op.name, call)
+                    if key is not None:
+                        chosen[key] = kernel, reason
+                else:
+                    kernel, reason = chosen[key]
             planned = PlannedNode(node, kernel, call, reason)
             if "body" in node.attrs and self.isa is not None:
                 given = [self._spec(value) for value in node.inputs if value is not None]
@@ -204,8 +223,24 @@ class _Planner:
         for planned in self.plan.nodes:
             if planned.kernel is not None and planned.call is not None:
                 planned.windows = windows
-                scaling = self.plan.scaling
-                planned.layout = planned.lay(planned.call) if scaling is None else scaling.lay(planned, planned.call)
+                self._lay(planned, planned.call)
+
+    def _lay(self, planned: PlannedNode, call: Call) -> None:
+        """Lay out a node, or take what another one has that is asked the same."""
+        node, scaling = planned.node, self.plan.scaling
+        values = [value for value in (*node.inputs, *node.outputs) if value is not None]
+        key = None if any(value in self._windows for value in values) else self._keys[node]
+        if key is not None and scaling is not None:
+            key = (*key, *(scaling.dimensions.get(value) for value in values))
+        same = None if key is None else self._laid.get(key)
+        if same is None:
+            planned.layout = planned.lay(call) if scaling is None else scaling.lay(planned, call)
+            if key is not None:
+                self._laid[key] = planned
+            return
+        planned.layout = same.layout
+        if same.scaling is not None:
+            planned.scaling = NodeScaling(call, same.scaling.layout, same.scaling.guards)
 
     # 3
 
