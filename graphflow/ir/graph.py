@@ -93,6 +93,7 @@ class Graph:
         self._leaving: dict[Value, list[int]] = {}
         self._nodes: dict[Node, None] = {}
         self._variables: dict[Variable, Value] = {}
+        self._order: tuple[Node, ...] | None = None
 
     def __len__(self) -> int:
         return len(self._nodes)
@@ -152,6 +153,7 @@ class Graph:
             if value is not None:
                 value.uses[node] = value.uses.get(node, 0) + 1
         self._nodes[node] = None
+        self._order = None
         return node
 
     def add_output(self, value: Value, name: str) -> None:
@@ -177,6 +179,7 @@ class Graph:
 
     def set_inputs(self, node: Node, inputs: Sequence[Value | None]) -> None:
         """Give a node other inputs."""
+        self._order = None
         for value in node.inputs:
             if value is not None:
                 value.uses[node] -= 1
@@ -221,6 +224,11 @@ class Graph:
         Raises:
             GraphError: the nodes form a cycle.
         """
+        if self._order is None:
+            self._order = tuple(self._sorted())
+        return list(self._order)
+
+    def _sorted(self) -> list[Node]:
         done: set[Node] = set()
         entered: set[Node] = set()
         order: list[Node] = []

@@ -26,9 +26,11 @@ def stages(graph: Graph) -> dict[Value, str]:
         stage = "const"
         for value in node.inputs:
             if value is not None:
-                if value not in found:
-                    found[value] = leaf_stage(value)
-                stage = max(stage, found[value], key=STAGES.index)
+                one = found.get(value)
+                if one is None:
+                    one = found[value] = leaf_stage(value)
+                if one == "run" or (one == "bind" and stage == "const"):
+                    stage = one
         if node.op.effect != "pure" or not node.inputs:
             stage = "run"
         for value in node.outputs:
