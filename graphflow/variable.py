@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from graphflow.epoch import EPOCH
-from graphflow.errors import ArgumentError, ShapeError
+from graphflow.errors import ArgumentError, DataError, ShapeError
 from graphflow.operand import Operand
 from graphflow.spec import TensorSpec, dtype_name, format_shape
 
@@ -35,6 +35,7 @@ class Variable(Operand):
         "name",
         "path",
         "regularizer",
+        "released",
         "role",
         "spec",
         "trainable",
@@ -52,6 +53,7 @@ class Variable(Operand):
         self.role = role
         self.trainable = trainable
         self.version = 0
+        self.released = False
         self.initializer: Any = None
         self.regularizer: Any = None
         self.constraint: Any = None
@@ -72,8 +74,22 @@ class Variable(Operand):
 
     @property
     def value(self) -> np.ndarray[Any, Any]:
-        """The array itself; assign with `assign`, never in place."""
+        """The array itself; assign with `assign`, never in place.
+
+        Raises:
+            DataError: it was released.
+        """
+        if self.released:
+            raise DataError(
+                f"The values of variable {self.path!r} were released by a session that keeps them in the form its "
+                "kernels read; open the model anew, or set its weights."
+            )
         return self._value
+
+    def release(self) -> None:
+        """Let go of the values; the shape stays, and assigning brings values back."""
+        self._value = np.broadcast_to(np.zeros((), self._value.dtype), self._value.shape)
+        self.released = True
 
     @property
     def changes_in_runs(self) -> bool:
@@ -82,7 +98,7 @@ class Variable(Operand):
 
     def numpy(self) -> np.ndarray[Any, Any]:
         """A copy of the value."""
-        return self._value.copy()
+        return self.value.copy()
 
     def assign(self, value: Any) -> Variable:
         """Replace the value.
@@ -100,6 +116,7 @@ class Variable(Operand):
                 f"received a value of shape {format_shape(array.shape)}."
             )
         self._value = array
+        self.released = False
         self._count()
         return self
 
@@ -114,14 +131,15 @@ class Variable(Operand):
             self.assign(array)
             return
         self._value = array
+        self.released = False
         self._count()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
-        return np.array(self._value, dtype=dtype)
+        return np.array(self.value, dtype=dtype)
 
     def __getstate__(self) -> dict[str, Any]:
         kept = {name: getattr(self, name) for name in ("name", "path", "role", "trainable", "version")}
-        return {**kept, "value": self._value}
+        return {**kept, "value": self.value}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(state["value"], state["name"], state["role"], state["trainable"])  # type: ignore[misc]

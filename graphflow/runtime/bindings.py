@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import numpy as np
 
 from graphflow.ir.graph import Value
 from graphflow.kernels.layout import Pack
+from graphflow.variable import Variable
 
 Array = np.ndarray[Any, Any]
 Key = tuple[tuple[Value | None, ...], str]
@@ -49,9 +51,31 @@ class Bindings:
             self._arrays[key] = found
         return found
 
-    def forget(self) -> None:
-        """Let everything be computed anew."""
-        self._arrays.clear()
+    def forget(self, changed: Collection[Variable] | None = None) -> None:
+        """Let everything be computed anew, or what depends on some variables."""
+        if changed is None:
+            self._arrays.clear()
+            return
+        for key in list(self._arrays):
+            if not sources(key[0]).isdisjoint(changed):
+                del self._arrays[key]
+
+
+def sources(values: Iterable[Value | None]) -> set[Variable]:
+    """The variables that values are computed from."""
+    found: set[Variable] = set()
+    seen: set[Value] = set()
+    stack = [value for value in values if value is not None]
+    while stack:
+        value = stack.pop()
+        if value in seen:
+            continue
+        seen.add(value)
+        if value.kind == "variable":
+            found.add(value.payload)
+        elif value.node is not None:
+            stack.extend(one for one in value.node.inputs if one is not None)
+    return found
 
 
 def evaluate(value: Value) -> Array:

@@ -11,7 +11,7 @@ import numpy as np
 
 from graphflow.config import as_precision, precision
 from graphflow.epoch import EPOCH
-from graphflow.errors import ArgumentError, DataError, GraphflowError, located
+from graphflow.errors import ArgumentError, DataError, GraphError, GraphflowError, located
 from graphflow.ir.data import from_data, to_data
 from graphflow.ir.graph import Graph, Value
 from graphflow.ir.stage import leaf_stage
@@ -203,7 +203,9 @@ class Session:
         self._epoch = EPOCH[0]
         versions = tuple(variable.version for variable in self._variables)
         if versions != self._versions:
-            self._bindings.forget()
+            first = len(self._versions) != len(versions)
+            pairs = () if first else zip(self._variables, versions, self._versions, strict=True)
+            self._bindings.forget(None if first else {one for one, new, old in pairs if new != old})
             for plan in (*self._plans.values(), *self._largest.values()):
                 plan.pool.clear()
             self._versions = versions
@@ -264,6 +266,37 @@ class Session:
     def arena_bytes(self) -> dict[tuple[Shape, ...], int]:
         """The size of the arena of each plan, by input shapes."""
         return {key[0]: plan.arena_bytes for key, plan in self._plans.items()}
+
+    def release_weights(self) -> None:
+        """Let go of the model's weights once this session has bound them: a run needs the packed form alone.
+
+        The session runs on, also with other batches; what needs the weights themselves raises `DataError` (a plan that
+        packs them otherwise, `close`, pickling, saving, other sessions) until they are set anew. Weights that kernels
+        read as they are stay.
+
+        Raises:
+            GraphError: the session has not run yet, so nothing is bound.
+
+        Example:
+            >>> import numpy as np
+            >>> from graphflow import Input, Model
+            >>> from graphflow.layers import Dense
+            >>> x = Input((4,))
+            >>> model = Model(x, Dense(2)(x))
+            >>> session = model.session()
+            >>> before = session.run([np.ones((3, 4), "float32")])[0]
+            >>> session.release_weights()
+            >>> bool((session.run([np.ones((2, 4), "float32")])[0] == before[:2]).all())
+            True
+            >>> model.get_weights()
+            Traceback (most recent call last):
+            graphflow.errors.DataError: The values of variable ... were released by a session that keeps them in ...
+        """
+        with self._lock:
+            if not self._plans:
+                raise GraphError("release_weights needs a session that has run: until then nothing is bound.")
+            for variable in self._variables:
+                variable.release()
 
     def close(self) -> None:
         """Free plans, contexts and bound weights; the next run makes them anew."""
