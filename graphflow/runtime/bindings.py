@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+import contextlib
+import threading
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from graphflow.ir.graph import Value
 from graphflow.kernels.layout import Pack
+from graphflow.spec import element_count
 from graphflow.variable import Variable
 
 Array = np.ndarray[Any, Any]
 Key = tuple[tuple[Value | None, ...], str]
+SIDE_BY_SIDE_FROM = 1_000_000
+"""Elements from which threads are worth starting."""
 
 
 class Bindings:
@@ -51,6 +56,24 @@ class Bindings:
             self._arrays[key] = found
         return found
 
+    def arrays(self, keys: Sequence[Key], threads: int = 1) -> list[Array]:
+        """The arrays of keys; many that are missing are made side by side: NumPy runs without Python."""
+        missing = sorted((key for key in set(keys) if key not in self._arrays), key=_size)
+        if threads > 1 and sum(map(_size, missing)) >= SIDE_BY_SIDE_FROM:
+
+            def work() -> None:
+                while missing:
+                    with contextlib.suppress(Exception):  # what fails is made again below, where it can be told
+                        self.array(missing.pop())
+
+            others = [threading.Thread(target=work) for _ in range(threads - 1)]
+            for one in others:
+                one.start()
+            work()
+            for one in others:
+                one.join()
+        return [self.array(key) for key in keys]
+
     def forget(self, changed: Collection[Variable] | None = None) -> None:
         """Let everything be computed anew, or what depends on some variables."""
         if changed is None:
@@ -59,6 +82,11 @@ class Bindings:
         for key in list(self._arrays):
             if not sources(key[0]).isdisjoint(changed):
                 del self._arrays[key]
+
+
+def _size(key: Key) -> int:
+    """Elements that a packed array is made from; one that is taken as it is costs nothing."""
+    return sum(element_count(value.spec.shape) or 0 for value in key[0] if value is not None) if key[1] else 0
 
 
 def sources(values: Iterable[Value | None]) -> set[Variable]:

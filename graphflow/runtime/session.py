@@ -195,7 +195,9 @@ class Session:
                 context = plan.pool.pop()
                 context.load(plan.program)
                 return context
-            bound = [plan.known[key] if key in plan.known else self._bindings.array(key) for key in plan.bound]
+            keys = [key for key in plan.bound if key not in plan.known]
+            made = dict(zip(keys, self._bindings.arrays(keys, self._threads or get_num_threads()), strict=True))
+            bound = [made[key] if key in made else plan.known[key] for key in plan.bound]
             return Context(plan.program, bound, self._versions)
 
     def _bind_anew(self) -> None:
