@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,7 @@ class Noise(Layer):
     def __init__(self, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.seed = seed
-        start = np.random.SeedSequence().generate_state(1, np.uint32)[0] if seed is None else seed
+        start = int.from_bytes(os.urandom(4), "little") if seed is None else seed
         self.seed_state = self.add_weight(
             (2,), lambda shape, dtype: np.array([start, 0], dtype), "int64", False, "seed", role="seed"
         )
