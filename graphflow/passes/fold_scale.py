@@ -12,9 +12,9 @@ from graphflow.ir.graph import Graph, Node, Value
 from graphflow.ir.record import Journal
 from graphflow.ir.rewrite import Rewriter, only_user
 from graphflow.ir.stage import leaf_stage, stages
+from graphflow.kernels.layout import dimension
 from graphflow.ops.activation import LINEAR
 from graphflow.ops.operands import shape_of
-from graphflow.spec import TensorSpec
 from graphflow.window import paddings
 
 FILTERS = {"conv": -1, "dense": -1, "conv_transpose": -2}
@@ -132,7 +132,7 @@ class _Folding:
     def _rebuilt(self, rewriter: Rewriter, node: Node, x: Value | None, kernel: Any, bias: Any) -> Node:
         """The node with another input, kernel (or None: its own) and bias (or None), both float64."""
         y = node.outputs[0].spec
-        channels = _channels(y)
+        channels = dimension(y.shape[-1])
         weights = node.inputs[1] if kernel is None else rewriter.as_value(ops.cast(kernel, y.dtype))
         shift = None if bias is None else ops.cast(ops.broadcast_to(bias, (channels,)), y.dtype)
         inputs = (x, weights, None if shift is None else rewriter.as_value(shift), None)
@@ -230,7 +230,7 @@ class _Folding:
         if len(run) < 2:
             return
         rewriter = Rewriter(self.graph, run[-1])
-        channels, dtype = _channels(source.spec), source.spec.dtype
+        channels, dtype = dimension(source.spec.shape[-1]), source.spec.dtype
         scale, shift = (
             None if one is None else ops.cast(ops.broadcast_to(one, (channels,)), dtype)
             for one in self._numbers(rewriter, run)
@@ -244,12 +244,6 @@ class _Folding:
 
 def _name(node: Node) -> str:
     return "/".join(node.origin) or node.op.name
-
-
-def _channels(spec: TensorSpec) -> int:
-    size = spec.shape[-1]
-    assert size is not None
-    return size
 
 
 def _double(rewriter: Rewriter, value: Value | None) -> Any:

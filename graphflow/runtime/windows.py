@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from graphflow.ir.graph import Node, Value
-from graphflow.kernels.layout import Layout, Ref, Step
+from graphflow.kernels.layout import Layout, Ref, Step, dimension
 from graphflow.runtime.slices import Part, parts
 from graphflow.spec import TensorSpec
 
@@ -120,9 +120,7 @@ def _readable(
 
 
 def _width(spec: TensorSpec) -> int:
-    size = spec.shape[-1]
-    assert size is not None
-    return size
+    return dimension(spec.shape[-1])
 
 
 def _joins_last(node: Node, specs: dict[Value, TensorSpec]) -> bool:
