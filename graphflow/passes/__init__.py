@@ -1,5 +1,5 @@
 """Graph rewrites: one file each, run in a literal order, each of which can be left out."""
 
-from graphflow.passes.pipeline import PIPELINE, tune
+from graphflow.passes.pipeline import EXACT, PIPELINE, tune
 
-__all__ = ["PIPELINE", "tune"]
+__all__ = ["EXACT", "PIPELINE", "tune"]

@@ -38,6 +38,10 @@ PIPELINE: tuple[Pass, ...] = (
     eliminate_dead_nodes,
 )
 
+EXACT = frozenset(PIPELINE) - {fold_constants, fold_padding, fold_scale}
+"""Passes that leave every bit where it is. The others compute in NumPy what a kernel would, let a kernel be chosen by
+another shape, or multiply in another order."""
+
 
 def tune(graph: Graph, until: str | None = None) -> Journal:
     """Run the passes on a graph, in place.
