@@ -132,7 +132,11 @@ def inverted_residual(draw: Draw, kernel: str) -> Problem:
     plain = of_products(60.0)
 
     def bound(problem: Problem, arrays: Any, exact: Any) -> list[Any]:
-        between = {"expand_activation": LINEAR, "depthwise_activation": LINEAR}
+        between = {
+            name: ("affine", abs(attrs[name][1]), abs(attrs[name][2]), 0.0) if attrs[name][0] == "affine" else LINEAR
+            for name in ("expand_activation", "depthwise_activation")
+            if name in attrs
+        }  # the sizes of what is summed next: 2x - 3 stretches them
         return list(plain(Problem(case("inverted_residual", inputs, **attrs | between), None), arrays, exact))
 
     return Problem(case("inverted_residual", inputs, **attrs), None if draw.whole else bound)
