@@ -89,9 +89,10 @@ SANITIZED ?= 100
 sanitize: .venv/test
 	sh tests/native/sanitize.sh $(BIN) $(SANITIZED)
 
-# the largest error of every function, into docs/accuracy.md
+# the largest error of every function and kernel, into docs/accuracy.md
 accuracy: .venv/test
 	PYTHONPATH=tests/kernels $(BIN)/python -m accuracy
+	PYTHONPATH=tests/kernels:tests $(BIN)/python -m op_accuracy
 
 # the same rows, the same bits: whole models of .cache, over splits of the batch and numbers of threads
 model-bits: .venv/test
