@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from graphflow.kernels.contraction import MOST_BATCH, Loop, Product, plan_product
-from graphflow.kernels.elementwise import transposed
+from graphflow.kernels.elementwise import MOST_AXES, transpose_step, transposed
 from graphflow.kernels.layout import (
     Array,
     Call,
@@ -30,16 +30,6 @@ from graphflow.ops.activation import LINEAR
 ACTIVATION = frozenset(("activation",))
 MOST_PACKED = 1 << 16
 """Floats of the right operand that are packed at a time."""
-
-
-def transpose_step(source: Ref, target: Ref, shape: Any, axes: Any, itemsize: int = 4) -> Step:
-    """A step that writes a tensor with its axes in another order."""
-    sizes, strides = transposed(shape, axes, itemsize)
-    gap = 6 - len(sizes)
-    sizes, strides = [1] * gap + sizes, [0] * gap + strides
-    fields: dict[str, Any] = {"x": source, "y": target, "itemsize": itemsize}
-    fields |= {f"n{i}": value for i, value in enumerate(sizes)} | {f"s{i}": value for i, value in enumerate(strides)}
-    return Step("transpose", fields, math.prod(sizes[:4]), 2 * math.prod(shape) * itemsize / 10)
 
 
 def matmul_step(plan: Product, left: Ref, right: Ref, out: Ref, call: Call, bias: Ref | None = None) -> Step:
@@ -101,20 +91,37 @@ def _plan(call: Call, labels: tuple[str, str, str]) -> Product | None:
     return plan_product(labels[0], shapes[0], labels[1], shapes[1], labels[2])
 
 
-def _is_product(call: Call, labels: tuple[str, str, str]) -> bool:
-    """Whether there is a plan, for one sample as for several: an axis of one could hide that there is none."""
+def _copies(plan: Product, labels: tuple[str, str, str], shapes: Any) -> list[tuple[Any, list[int]] | None]:
+    """Of left, right and out the shape and order of axes of the transpose that copies it; None where none does."""
+    sides = (1, 0) if plan.swapped else (0, 1)
+    found: list[tuple[Any, list[int]] | None] = []
+    for side, order in zip(sides, plan.copies, strict=False):
+        found.append(None if order is None else (shapes[side], [labels[side].index(label) for label in order]))
+    order = plan.copies[2]
+    if order is None:
+        return [*found, None]
+    sizes = dict(zip(labels[2], shapes[2], strict=True))
+    return [*found, ([sizes[label] for label in order], [order.index(label) for label in labels[2]])]
+
+
+def _not_product(call: Call, labels: tuple[str, str, str]) -> str | None:
+    """Why there is no plan, for one sample as for several: an axis of one could hide it."""
     shapes = []
-    for spec, own in zip(call.inputs, labels, strict=False):
+    for spec, own in zip((*call.inputs[:2], call.outputs[0]), labels, strict=True):
         assert spec is not None
         pairs = zip(spec.shape, own, strict=True)
         shapes.append([2 if size == 1 and label == labels[2][:1] else dimension(size) for size, label in pairs])
-    return plan_product(labels[0], shapes[0], labels[1], shapes[1], labels[2]) is not None
+    plan = plan_product(labels[0], shapes[0], labels[1], shapes[1], labels[2])
+    if plan is None:
+        return "it is no batched matrix product of at most four separate dimensions"
+    for copy in _copies(plan, labels, shapes):
+        if copy is not None and len(transposed(*copy, 1)[0]) > MOST_AXES:
+            return "an operand or the result would be transposed in more than six separate dimensions"
+    return None
 
 
 def _refuse_matmul(call: Call) -> str | None:
-    if not _is_product(call, _matmul_labels(call)):
-        return "the batch has more than four separate dimensions"
-    return not_float32(call)
+    return _not_product(call, _matmul_labels(call)) or not_float32(call)
 
 
 def _lay_matmul(call: Call) -> Layout:
@@ -124,9 +131,7 @@ def _lay_matmul(call: Call) -> Layout:
 def _refuse_einsum(call: Call) -> str | None:
     if call.attrs["equation"].count(",") != 1:
         return "it is no product of two operands"
-    if not _is_product(call, _labels(call)):
-        return "it is no batched matrix product"
-    return not_float32(call)
+    return _not_product(call, _labels(call)) or not_float32(call)
 
 
 def _lay_einsum(call: Call) -> Layout:
@@ -148,29 +153,23 @@ def _lay(call: Call, labels: tuple[str, str, str]) -> Layout:
         return _lay_packed(call, labels, plan, left, right)
     steps: list[Step] = []
     work: list[int] = []
+    shapes: Any = [one.shape for one in (*call.inputs[:2], call.outputs[0]) if one is not None]
+    *copies, last = _copies(plan, labels, shapes)
     refs = []
-    for side, order in zip(sides, plan.copies, strict=False):
-        if order is None:
+    for side, copy in zip(sides, copies, strict=True):
+        if copy is None:
             refs.append(operand(side))
             continue
-        spec = call.inputs[side]
-        assert spec is not None
         refs.append(Ref("work", len(work)))
-        work.append(4 * math.prod(spec.shape))  # type: ignore[arg-type]
-        steps.append(
-            transpose_step(operand(side), refs[-1], spec.shape, [labels[side].index(label) for label in order])
-        )
-    if plan.copies[2] is None:
+        work.append(4 * math.prod(shapes[side]))
+        steps.append(transpose_step(operand(side), refs[-1], *copy))
+    if last is None:
         steps.append(matmul_step(plan, refs[0], refs[1], result(), call))
         return Layout(steps, work=work)
-    order = plan.copies[2]
-    shape: Any = call.outputs[0].shape
     made = Ref("work", len(work))
-    work.append(4 * math.prod(shape))
+    work.append(4 * math.prod(shapes[2]))
     steps.append(matmul_step(plan, refs[0], refs[1], made, call))
-    sizes = dict(zip(labels[2], shape, strict=True))
-    axes = [order.index(label) for label in labels[2]]
-    steps.append(transpose_step(made, result(), [sizes[label] for label in order], axes))
+    steps.append(transpose_step(made, result(), *last))
     return Layout(steps, work=work)
 
 

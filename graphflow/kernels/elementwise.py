@@ -274,6 +274,10 @@ def _lay_split(call: Call) -> Layout:
     return Layout(steps)
 
 
+MOST_AXES = 6
+"""Of a transpose, those that stay together counted once."""
+
+
 def transposed(shape: Any, axes: Any, size: int) -> tuple[list[int], list[int]]:
     """The output's sizes and the input's strides (bytes) along them, neighbours that stay together joined."""
     steps = [0] * len(shape)
@@ -299,19 +303,24 @@ def _refuse_transpose(call: Call) -> str | None:
     x = call.inputs[0]
     assert x is not None
     sizes, _ = transposed(x.shape, call.attrs["axes"], 1)
-    return None if len(sizes) <= 6 else "more than six separate dimensions"
+    return None if len(sizes) <= MOST_AXES else "more than six separate dimensions"
+
+
+def transpose_step(source: Ref, target: Ref, shape: Any, axes: Any, itemsize: int = 4) -> Step:
+    """A step that writes a tensor with its axes in another order."""
+    sizes, strides = transposed(shape, axes, itemsize)
+    gap = MOST_AXES - len(sizes)
+    sizes, strides = [1] * gap + sizes, [0] * gap + strides
+    fields: dict[str, Any] = {"x": source, "y": target, "itemsize": itemsize}
+    fields |= {f"n{i}": value for i, value in enumerate(sizes)} | {f"s{i}": value for i, value in enumerate(strides)}
+    return Step("transpose", fields, _count(sizes[:4]), 2 * _count(shape) * itemsize / 10)
 
 
 def _lay_transpose(call: Call) -> Layout:
     x = call.inputs[0]
     assert x is not None
-    size = np.dtype(x.dtype).itemsize
-    sizes, strides = transposed(x.shape, call.attrs["axes"], size)
-    gap = 6 - len(sizes)
-    sizes, strides = [1] * gap + sizes, [0] * gap + strides
-    fields: dict[str, Any] = {"x": operand(0), "y": result(), "itemsize": size}
-    fields |= {f"n{i}": value for i, value in enumerate(sizes)} | {f"s{i}": value for i, value in enumerate(strides)}
-    return Layout([Step("transpose", fields, _count(sizes[:4]), 2 * _count(x.shape) * size / 10)])
+    step = transpose_step(operand(0), result(), x.shape, call.attrs["axes"], np.dtype(x.dtype).itemsize)
+    return Layout([step])
 
 
 FIRST = frozenset((0,))

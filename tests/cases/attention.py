@@ -35,6 +35,7 @@ def equations() -> list[OpCase]:
         case("abc,ac->ab", x(3, 4, 5), x(3, 1), broadcast="c"),
         case("azb,aybz->ay", x(3, 4, 5), x(3, 2, 5, 4)),
         case("abcdef,afg->abcdeg", x(2, 2, 3, 2, 3, 4), x(2, 4, 3)),
+        case("agdchb,aehcgbf->acfedb", x(2, 2, 7, 3, 3, 5), x(2, 4, 3, 3, 2, 5, 3), tag="seven_axes_transposed"),
         case("aab->ab", x(3, 3, 4, batch=False)),
         case("ab,bcc->ac", x(3, 4), w(4, 2, 2)),
         case("abc,acd->abd", x(2, 3, 0), x(2, 0, 5), tag="no_depth"),
