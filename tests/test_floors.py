@@ -18,6 +18,7 @@ ROOT = Path(graphflow.__file__).parent
 
 FLOORS = {
     "epoch": 0,
+    "garbage": 0,
     "errors": 0,
     "knobs": 0,
     "config": 0,

@@ -13,7 +13,6 @@ from graphflow import Input, Model, ops
 from graphflow.errors import ArgumentTypeError, GraphError
 from graphflow.ir import Graph, GraphBuilder, Node, format_graph, verify
 from graphflow.ir.data import from_data, to_data
-from graphflow.ir.stage import stages
 from graphflow.layers import LSTM, Dense
 from graphflow.runtime import Session
 from graphflow.spec import TensorSpec
@@ -161,6 +160,10 @@ def swap_producers(graph: Graph, relu: Node, add: Node) -> None:
     relu.outputs[0].node = add
 
 
+def say_another_stage(graph: Graph, relu: Node, add: Node) -> None:
+    relu.outputs[0].stage = "bind"
+
+
 def update_with_another_rank(graph: Graph, relu: Node, add: Node) -> None:
     graph.add_update(Variable(np.zeros(3, "float32"), "state", "state"), add.outputs[0])
 
@@ -173,6 +176,7 @@ def update_with_another_rank(graph: Graph, relu: Node, add: Node) -> None:
         (hide_a_use, "uses of"),
         (take_a_stranger, "does not compute before"),
         (give_a_stranger, "not computed by this graph"),
+        (say_another_stage, "said to be 'bind', it is 'run'"),
         (swap_producers, "does not know its producer|cycle"),
         (update_with_another_rank, "update of"),
     ],
@@ -204,12 +208,28 @@ def test_stages_tell_what_can_be_computed_before_a_run() -> None:
         bound = ops.exp(weight) * 2.0
         moving = ops.tanh(state)
         builder.output(ops.matmul(x, bound) + moving + const, "y")
-    found = {node.op.name: stages(builder.graph)[node.outputs[0]] for node in builder.graph.nodes}
+    found = {node.op.name: node.outputs[0].stage for node in builder.graph.nodes}
     assert found["exponential"] == "bind"
     assert found["multiply"] == "bind"
     assert found["tanh"] == "run"
     assert found["dense"] == "run"
     assert found["add"] == "run"
+
+
+def test_stages_follow_edits_through_everything_behind() -> None:
+    builder = GraphBuilder()
+    x = builder.input(TensorSpec((3,)), "x")
+    y = x
+    for _ in range(4):
+        y = ops.tanh(ops.relu(y))
+    builder.output(y, "y")
+    graph = builder.graph
+    weight, constant = graph.variable(Variable(np.ones(3, "float32"))), graph.add_constant(np.ones(3), x.spec)
+    for leaf, stage in ((weight, "bind"), (constant, "const"), (x.value, "run"), (weight, "bind")):
+        (first,) = [node for node in graph.nodes if node.inputs[0] is not None and node.inputs[0].node is None]
+        graph.replace_uses(first.inputs[0], leaf)
+        assert {value.stage for node in graph.nodes for value in node.outputs} == {stage}
+        verify(graph)
 
 
 def test_variables_stand_for_themselves_once() -> None:

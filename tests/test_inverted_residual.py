@@ -13,7 +13,6 @@ import graphflow
 from graphflow import Input, Model, ops
 from graphflow import layers as L
 from graphflow.inspect.counting import count
-from graphflow.ir.stage import stages
 from graphflow.kernels import inverted_residual, isa
 from graphflow.passes import tune
 from graphflow.runtime import Session
@@ -40,7 +39,7 @@ def model(function: Any, shape: tuple[int | None, ...]) -> Model:
 def ops_of(made: Model) -> list[str]:
     graph = made.graph()
     tune(graph)
-    return [node.op.name for node in graph.ordered() if stages(graph)[node.outputs[0]] == "run"]
+    return [node.op.name for node in graph.ordered() if node.stage == "run"]
 
 
 def kernels(session: Session, *shape: int) -> list[str | None]:
@@ -148,7 +147,7 @@ def test_a_block_costs_what_its_parts_cost(name: str) -> None:
         with graphflow.knobs(passes_off=off):
             session = Session(made.graph())
             plan = session.plan([(2, *BLOCKS[name][1])])
-            found.append([count(one.node, plan.specs, {}) for one in plan.nodes])
+            found.append([count(one.node, plan.specs) for one in plan.nodes])
     apart, together = found
     assert len(together) == 1 < len(apart)
     assert together[0].macs == sum(one.macs or 0 for one in apart) > 0

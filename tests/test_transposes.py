@@ -9,7 +9,6 @@ import pytest
 
 from graphflow import knobs, ops
 from graphflow.ir import GraphBuilder
-from graphflow.ir.stage import stages
 from graphflow.ops.array import channels_first, channels_last
 from graphflow.runtime import Session
 from graphflow.spec import TensorSpec
@@ -24,8 +23,7 @@ def session_of(program: Any, shape: tuple[int | None, ...]) -> Session:
 
 
 def transposes(session: Session) -> int:
-    found = stages(session.graph)
-    return sum(node.op.name == "transpose" and found[node.outputs[0]] == "run" for node in session.graph.nodes)
+    return sum(node.op.name == "transpose" and node.stage == "run" for node in session.graph.nodes)
 
 
 def weights(rng: np.random.Generator, *shape: int) -> Variable:

@@ -44,17 +44,16 @@ def formula_of(cost: Cost) -> str:
     return " + ".join([*parts, *([cost.others] if cost.others != "0" or not parts else [])])
 
 
-def count(node: Node, specs: Specs, stage: Mapping[Value, str]) -> Counted:
+def count(node: Node, specs: Specs) -> Counted:
     """The cost of one node.
 
     Args:
         specs: concrete specs of the values that a run computes; others are as the graph says.
-        stage: of values, as `graphflow.ir.stage.stages` finds them: which bytes are those of weights.
     """
     inputs = tuple(None if value is None else specs.get(value, value.spec) for value in node.inputs)
     look = Look(node, inputs, tuple(specs.get(value, value.spec) for value in node.outputs), count)
     cost = COSTS.get(node.op.name)
-    moved = _bytes(look, cost, stage)
+    moved = _bytes(look, cost)
     if cost is None:
         why = UNCOUNTED.get(node.op.name, "no formula for this op")
         return Counted(None, None, f"unknown: {why}", {}, *moved)
@@ -69,7 +68,7 @@ def count(node: Node, specs: Specs, stage: Mapping[Value, str]) -> Counted:
     return Counted(macs, 2 * macs + _compute(cost.others, values), formula_of(cost), values, *moved)
 
 
-def _bytes(look: Look, cost: Cost | None, stage: Mapping[Value, str]) -> tuple[int, int, int]:
+def _bytes(look: Look, cost: Cost | None) -> tuple[int, int, int]:
     """Bytes read of what a run makes or is given, of constants and variables, and bytes written."""
     if cost is not None and not cost.moves:
         return 0, 0, 0
@@ -84,7 +83,7 @@ def _bytes(look: Look, cost: Cost | None, stage: Mapping[Value, str]) -> tuple[i
         if look.node.op.name == "embedding" and position == 1:
             elements = min(elements, size_of(look.outputs[0]))
         size = elements * np.dtype(spec.dtype).itemsize
-        if stage.get(value, "run") != "run":
+        if value.stage != "run":
             weights += size
         else:
             read += size

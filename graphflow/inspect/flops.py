@@ -195,7 +195,7 @@ def flops(model: Any, input_shapes: Any = None, tuned: bool = False) -> Flops:
     places = {node: index for index, node in enumerate(graph.ordered())}
     rows = []
     for node in found.nodes:
-        cost = count(node, found.specs, found.stage)
+        cost = count(node, found.specs)
         made = tuple(found.specs[value].shape for value in node.outputs)
         rows.append(OpCost(places[node], node.op.name, layer_name(node), *cost, made))
     params = parameters(model, graph)

@@ -15,8 +15,6 @@ from graphflow.inspect.data import Report
 from graphflow.inspect.roofline import Roofline, roofline
 from graphflow.inspect.subject import Subject, layer_name, subject_for
 from graphflow.inspect.table import scaled, table
-from graphflow.ir.graph import Value
-from graphflow.ir.stage import stages
 from graphflow.runtime.plan import Plan, PlannedNode
 from graphflow.runtime.session import Session
 
@@ -173,8 +171,7 @@ def profile(
     plan, steps = measured.plan, measured.steps
     machine = roofline(session._isa.name if session._isa is not None else "", plan.program.threads)
     total = float(sum(steps))
-    stage = stages(session.graph)
-    rows = tuple(_timed(plan, planned, stage, steps, total, machine) for planned in plan.nodes)
+    rows = tuple(_timed(plan, planned, steps, total, machine) for planned in plan.nodes)
     return Profile(
         subject.name,
         _shapes(subject, arrays),
@@ -234,7 +231,6 @@ def _seconds(run: Callable[[], object]) -> float:
 def _timed(
     plan: Plan,
     planned: PlannedNode,
-    stage: dict[Value, str],
     steps: Sequence[float],
     total: float,
     machine: Roofline,
@@ -244,7 +240,7 @@ def _timed(
     leaves = [step.leaf for step in planned.layout.steps if step.items] if planned.layout is not None else []
     names = [] if planned.reason == "view" else leaves if planned.layout is not None else ["Python"]
     parts = tuple(zip(names, steps[begin : begin + len(names)], strict=True))
-    cost = count(node, plan.specs, stage)
+    cost = count(node, plan.specs)
     moved = cost.bytes_read + cost.weight_bytes + cost.bytes_written
     kernel = planned.kernel.name if planned.kernel is not None else "view" if planned.reason == "view" else "reference"
     row = Timed(layer_name(node), node.op.name, kernel, 0.0, 0.0, cost.flops, moved, None, 0.0, "", None, parts)

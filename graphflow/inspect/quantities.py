@@ -130,7 +130,7 @@ def _body(one: Look) -> tuple[int, int]:
     specs = body.specs(given)
     macs = flops = 0
     for node in body.order:
-        inside = one.cost_of(node, specs, {})
+        inside = one.cost_of(node, specs)
         if inside.macs is None or inside.flops is None:
             raise UnknownCostError(f"in its body: {node.op.name}: {inside.formula}")
         macs, flops = macs + inside.macs, flops + inside.flops

@@ -13,7 +13,6 @@ import numpy as np
 from graphflow.errors import ArgumentError, ArgumentTypeError, ShapeError, nearest
 from graphflow.ir.data import from_data
 from graphflow.ir.graph import Graph, Node, Value
-from graphflow.ir.stage import stages
 from graphflow.models import Model
 from graphflow.models.graph_model import GraphModel
 from graphflow.ops.array import VIEWS
@@ -181,11 +180,10 @@ def _hint(name: str) -> str:
 
 
 class Running(NamedTuple):
-    """What a run of certain shapes computes: the nodes in order, concrete specs, and the stage of every value."""
+    """What a run of certain shapes computes: the nodes in order, and concrete specs."""
 
     nodes: list[Node]
     specs: dict[Value, TensorSpec]
-    stage: dict[Value, str]
 
 
 def running(graph: Graph, shapes: Sequence[Shape]) -> Running:
@@ -196,8 +194,7 @@ def running(graph: Graph, shapes: Sequence[Shape]) -> Running:
     Raises:
         ShapeError: the shapes do not fit together; the message names the layer.
     """
-    stage = stages(graph)
-    order = [node for node in graph.ordered() if any(stage[value] == "run" for value in node.outputs)]
+    order = [node for node in graph.ordered() if node.stage == "run"]
     found = Concrete(graph, order, shapes)
     wanted = set(graph.results())
     needed = []
@@ -206,7 +203,7 @@ def running(graph: Graph, shapes: Sequence[Shape]) -> Running:
             continue
         needed.append(node)
         wanted.update(value for value in node.inputs if value is not None)
-    return Running(needed[::-1], found.specs, stage)
+    return Running(needed[::-1], found.specs)
 
 
 def layer_name(node: Node) -> str:

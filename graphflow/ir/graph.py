@@ -1,11 +1,12 @@
 """Values, nodes and graphs of operations.
 
-    value    has a spec; it is an input, a constant, a variable, or one output of a node; it knows its uses
+    value    has a spec; it is an input, a constant, a variable, or one output of a node; it knows its uses, and its
+             stage: when it can be computed (`stage`)
     node     applies an op to input values (None where one is left out) under attributes; it knows its origin
     graph    the inputs in order, the outputs in order, the nodes, and the updates of state variables
 
 Edits go through `Graph.add`, `add_output`, `add_update`, `replace_uses`, `set_inputs` and `remove`, which keep the uses
-right, and which values leave the graph.
+and the stages right, and which values leave the graph.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from graphflow.errors import GraphError
+from graphflow.ir.stage import leaf_stage, result_stage
 from graphflow.ops.registry import OpDef
 from graphflow.ops.shape import follow, known_of
 from graphflow.spec import TensorSpec
@@ -24,18 +26,31 @@ Origin = tuple[str, ...]
 
 
 class Value:
-    """An edge of the graph."""
+    """An edge of the graph.
 
-    __slots__ = ("index", "kind", "known", "name", "node", "payload", "spec", "uses")
+    Attributes:
+        kind: "input", "constant", "variable" or "node".
+        stage: when it can be computed, one of `graphflow.ir.stage.STAGES`.
+        uses: the nodes that take it, and how many times each.
+    """
+
+    __slots__ = ("index", "kind", "known", "name", "node", "payload", "spec", "stage", "uses")
 
     def __init__(
-        self, spec: TensorSpec, kind: str, payload: Any = None, node: Node | None = None, index: int = 0
+        self,
+        spec: TensorSpec,
+        kind: str,
+        payload: Any = None,
+        node: Node | None = None,
+        index: int = 0,
+        stage: str = "",
     ) -> None:
         self.spec = spec
         self.kind = kind
         self.payload = payload
         self.node = node
         self.index = index
+        self.stage = stage or leaf_stage(kind, payload)
         self.name = ""
         self.known: Any = known_of(payload) if kind == "constant" else None
         self.uses: dict[Node, int] = {}
@@ -64,6 +79,11 @@ class Node:
     @property
     def input_specs(self) -> tuple[TensorSpec | None, ...]:
         return tuple(None if value is None else value.spec for value in self.inputs)
+
+    @property
+    def stage(self) -> str:
+        """When its outputs can be computed."""
+        return result_stage(self.op, [value.stage for value in self.inputs if value is not None])
 
     @property
     def place(self) -> str:
@@ -145,16 +165,29 @@ class Graph:
     ) -> Node:
         """A new node with output values of the given specs."""
         node = Node(op, tuple(inputs), attrs, origin)
-        node.outputs = tuple(Value(spec, "node", None, node, index) for index, spec in enumerate(specs))
+        stage = node.stage
+        node.outputs = tuple([Value(spec, "node", None, node, index, stage) for index, spec in enumerate(specs)])
         known = follow(op, attrs, node.input_specs, specs, [None if value is None else value.known for value in inputs])
         for made, one in zip(node.outputs, known, strict=False):
             made.known = one
-        for value in inputs:
-            if value is not None:
-                value.uses[node] = value.uses.get(node, 0) + 1
+        self._use(node)
         self._nodes[node] = None
         self._order = None
         return node
+
+    @staticmethod
+    def _use(node: Node) -> None:
+        for value in node.inputs:
+            if value is not None:
+                value.uses[node] = value.uses.get(node, 0) + 1
+
+    @staticmethod
+    def _disuse(node: Node) -> None:
+        for value in node.inputs:
+            if value is not None:
+                value.uses[node] -= 1
+                if not value.uses[node]:
+                    del value.uses[node]
 
     def add_output(self, value: Value, name: str) -> None:
         self._leaving.setdefault(value, []).append(len(self._outputs))
@@ -180,15 +213,17 @@ class Graph:
     def set_inputs(self, node: Node, inputs: Sequence[Value | None]) -> None:
         """Give a node other inputs."""
         self._order = None
-        for value in node.inputs:
-            if value is not None:
-                value.uses[node] -= 1
-                if not value.uses[node]:
-                    del value.uses[node]
+        self._disuse(node)
         node.inputs = tuple(inputs)
-        for value in node.inputs:
-            if value is not None:
-                value.uses[node] = value.uses.get(node, 0) + 1
+        self._use(node)
+        changed = [node]
+        while changed:
+            one = changed.pop()
+            stage = one.stage
+            for value in one.outputs:
+                if value.stage != stage:
+                    value.stage = stage
+                    changed.extend(value.uses)
 
     def replace_uses(self, old: Value, new: Value) -> None:
         """Let everything that takes `old` take `new`: nodes, graph outputs and updates."""
@@ -215,7 +250,9 @@ class Graph:
         """
         if any(value.uses or self.is_output(value) for value in node.outputs):
             raise GraphError(f"Can not remove {node.place}: its outputs are used.")
-        self.set_inputs(node, ())
+        self._disuse(node)
+        node.inputs = ()
+        self._order = None
         del self._nodes[node]
 
     def ordered(self) -> list[Node]:

@@ -29,6 +29,8 @@ def verify(graph: Graph) -> None:
         if specs != given:
             raise GraphError(f"{node.place} is said to give {given}, inference says {specs}.")
         for index, value in enumerate(node.outputs):
+            if value.stage != node.stage:
+                raise GraphError(f"Output {index} of {node.place} is said to be {value.stage!r}, it is {node.stage!r}.")
             if value.node is not node or value.index != index or value.kind != "node":
                 raise GraphError(f"Output {index} of {node.place} does not know its producer.")
             reachable.add(value)

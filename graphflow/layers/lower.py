@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any
 
+from graphflow.garbage import full_collections_put_off
 from graphflow.ir.build import GraphBuilder
 from graphflow.ir.graph import Graph
 from graphflow.layers.layer import training_mode
@@ -14,6 +15,7 @@ from graphflow.layers.network import Network
 from graphflow.layers.penalties import collected_losses
 
 
+@full_collections_put_off()
 def lower(
     network: Network,
     name: str,

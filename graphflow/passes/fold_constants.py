@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from graphflow.ir.graph import Graph
 from graphflow.ir.record import Journal
-from graphflow.ir.stage import stages
 from graphflow.spec import TensorSpec
 
 _MOST_BYTES = 1 << 20
@@ -15,12 +14,9 @@ def fold_constants(graph: Graph, journal: Journal) -> bool:
 
     1. A pure node whose inputs are all constants, and whose outputs are small, becomes constants.
     """
-    found = stages(graph)
     changed = False
     for node in graph.ordered():
-        if any(found[value] != "const" for value in node.outputs) or not all(
-            value.spec.is_static for value in node.outputs
-        ):
+        if not all(value.stage == "const" and value.spec.is_static for value in node.outputs):
             continue
         if any(value is not None and value.kind != "constant" for value in node.inputs):
             continue

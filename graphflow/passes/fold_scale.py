@@ -11,7 +11,6 @@ from graphflow import ops
 from graphflow.ir.graph import Graph, Node, Value
 from graphflow.ir.record import Journal
 from graphflow.ir.rewrite import Rewriter, only_user
-from graphflow.ir.stage import leaf_stage, stages
 from graphflow.kernels.layout import dimension
 from graphflow.ops.activation import LINEAR
 from graphflow.ops.operands import shape_of
@@ -54,14 +53,7 @@ class _Folding:
     def __init__(self, graph: Graph, journal: Journal) -> None:
         self.graph = graph
         self.journal = journal
-        self.found = stages(graph)
         self.changed = False
-
-    def _known(self, value: Value | None) -> bool:
-        if value is None:
-            return True
-        made_here = "bind" if value.node is not None else leaf_stage(value)
-        return self.found.get(value, made_here) != "run"
 
     # -- runs
 
@@ -69,7 +61,7 @@ class _Folding:
         """What a step of a run scales or shifts, or None if the node is no such step."""
         if node.op.name not in SCALES or node.attrs.get("activation", LINEAR) != LINEAR:
             return None
-        taken = [value for value in node.inputs if not self._known(value)]
+        taken = [value for value in node.inputs if not _is_known(value)]
         if len(taken) != 1 or taken[0] is None:
             return None
         x, y = taken[0], node.outputs[0]
@@ -124,9 +116,9 @@ class _Folding:
             and node.attrs.get("activation", LINEAR) == LINEAR
             and node.outputs[0].spec.dtype.startswith("float")
             and node.outputs[0].spec.shape[-1] is not None
-            and self._known(node.inputs[1])
-            and self._known(node.inputs[2])
-            and not self._known(node.inputs[0])
+            and _is_known(node.inputs[1])
+            and _is_known(node.inputs[2])
+            and not _is_known(node.inputs[0])
         )
 
     def _rebuilt(self, rewriter: Rewriter, node: Node, x: Value | None, kernel: Any, bias: Any) -> Node:
@@ -136,9 +128,7 @@ class _Folding:
         weights = node.inputs[1] if kernel is None else rewriter.as_value(ops.cast(kernel, y.dtype))
         shift = None if bias is None else ops.cast(ops.broadcast_to(bias, (channels,)), y.dtype)
         inputs = (x, weights, None if shift is None else rewriter.as_value(shift), None)
-        new = self.graph.add(node.op, inputs, node.attrs, [y], node.origin)
-        self.found[new.outputs[0]] = "run"
-        return new
+        return self.graph.add(node.op, inputs, node.attrs, [y], node.origin)
 
     def _scale_outputs(self, rewriter: Rewriter, node: Node, scale: Any, shift: Any) -> Node:
         kernel, bias = (_double(rewriter, value) for value in node.inputs[1:3])
@@ -237,9 +227,11 @@ class _Folding:
         )
         mean, variance = np.zeros(channels, dtype), np.ones(channels, dtype)
         new = ops.batch_norm(rewriter.tensor(source), mean, variance, scale, shift, epsilon=0.0)
-        value = rewriter.as_value(new)
-        self.found[value] = "run"
-        self._replace(run[-1].outputs[0], value, run, "joined in one scale and shift")
+        self._replace(run[-1].outputs[0], rewriter.as_value(new), run, "joined in one scale and shift")
+
+
+def _is_known(value: Value | None) -> bool:
+    return value is None or value.stage != "run"
 
 
 def _name(node: Node) -> str:

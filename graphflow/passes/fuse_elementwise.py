@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from graphflow.ir.graph import Graph, Node, Value
 from graphflow.ir.record import Journal
-from graphflow.ir.stage import stages
 from graphflow.kernels.chain import MOST_LINKS, MOST_OPERANDS
 from graphflow.kernels.elementwise import BINARIES
 from graphflow.ops.activation import LINEAR, NAMES, numbers_of
@@ -25,11 +24,10 @@ def fuse_elementwise(graph: Graph, journal: Journal) -> bool:
        or anything that broadcasts to it in up to four dimensions.
     4. The ops keep their order and their activations: exactly the same bits.
     """
-    found = stages(graph)
     grouped: set[Node] = set()
     changed = False
     order = graph.ordered()
-    position = {node: index for index, node in enumerate(order) if found[node.outputs[0]] == "run"}
+    position = {node: index for index, node in enumerate(order) if node.outputs[0].stage == "run"}
     for last in reversed(order):
         if last in grouped or last not in position or not _is_elementwise(last):
             continue

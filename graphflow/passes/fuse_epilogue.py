@@ -5,7 +5,6 @@ from __future__ import annotations
 from graphflow.ir.graph import Graph, Node, Value
 from graphflow.ir.record import Journal
 from graphflow.ir.rewrite import only_user
-from graphflow.ir.stage import leaf_stage, stages
 from graphflow.kernels.table import epilogues
 from graphflow.ops.activation import LINEAR, NAMES, numbers_of
 
@@ -19,24 +18,22 @@ def fuse_epilogue(graph: Graph, journal: Journal) -> bool:
     2. residual: y + r, r of y's shape.
     3. activation: any row of `ops.activation`.
     """
-    found = stages(graph)
     position = {node: index for index, node in enumerate(graph.ordered())}
     changed = False
     for start in list(position):
         node = start
-        takes = epilogues(node.op.name) if found[node.outputs[0]] == "run" else frozenset()
+        takes = epilogues(node.op.name) if node.outputs[0].stage == "run" else frozenset()
         while takes:
             after = only_user(graph, node.outputs[0])
             if after is None or after.outputs[0].spec.dtype != node.outputs[0].spec.dtype:
                 break
-            new = _with_bias(graph, node, after, found, takes) or _with_residual(graph, node, after, position, takes)
+            new = _with_bias(graph, node, after, takes) or _with_residual(graph, node, after, position, takes)
             what = "an addition"
             if new is None:
                 new, what = _with_activation(graph, node, after, takes), after.op.name
             if new is None:
                 break
             position[new] = position[after]
-            found[new.outputs[0]] = "run"
             graph.replace_uses(after.outputs[0], new.outputs[0])
             graph.remove(after)
             graph.remove(node)
@@ -58,7 +55,7 @@ def _addend(node: Node, after: Node) -> Value | None:
     return second if first is node.outputs[0] else first
 
 
-def _with_bias(graph: Graph, node: Node, after: Node, found: dict[Value, str], takes: frozenset[str]) -> Node | None:
+def _with_bias(graph: Graph, node: Node, after: Node, takes: frozenset[str]) -> Node | None:
     addend = _addend(node, after)
     if (
         "bias" not in takes
@@ -69,7 +66,7 @@ def _with_bias(graph: Graph, node: Node, after: Node, found: dict[Value, str], t
     ):
         return None
     vector = addend.spec.shape == (node.outputs[0].spec.shape[-1],)
-    if not vector or found.get(addend, leaf_stage(addend)) == "run":
+    if not vector or addend.stage == "run":
         return None
     inputs = (node.inputs[0], node.inputs[1], addend, None)
     return graph.add(node.op, inputs, node.attrs, [node.outputs[0].spec], node.origin)

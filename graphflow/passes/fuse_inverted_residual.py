@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from graphflow.ir.graph import Graph, Node, Value
+from graphflow.ir.graph import Graph, Node
 from graphflow.ir.record import Journal
 from graphflow.ir.rewrite import only_user
-from graphflow.ir.stage import leaf_stage, stages
 from graphflow.ops.activation import LINEAR
 from graphflow.ops.inverted_residual import INVERTED_RESIDUAL
 
@@ -21,16 +20,15 @@ def fuse_inverted_residual(graph: Graph, journal: Journal) -> bool:
        projection's residual stays one.
     2. project(depthwise(x)) where x is not such an expansion: inverted_residual(x) without one.
     """
-    found = stages(graph)
     changed = False
     for project in graph.ordered():
-        if not _is_pointwise(project, found):
+        if not _is_pointwise(project):
             continue
         depthwise = _maker(graph, project)
-        if depthwise is None or not _is_depthwise(depthwise, found):
+        if depthwise is None or not _is_depthwise(depthwise):
             continue
         expand = _maker(graph, depthwise)
-        if expand is not None and (not _is_pointwise(expand, found) or expand.inputs[3] is not None):
+        if expand is not None and (not _is_pointwise(expand) or expand.inputs[3] is not None):
             expand = None
         inputs = (
             *((depthwise.inputs[0], None, None) if expand is None else expand.inputs[:3]),
@@ -44,7 +42,6 @@ def fuse_inverted_residual(graph: Graph, journal: Journal) -> bool:
             "activation": _activation(project),
         }
         new = graph.add(INVERTED_RESIDUAL, inputs, attrs, [project.outputs[0].spec], project.origin)
-        found[new.outputs[0]] = "run"
         graph.replace_uses(project.outputs[0], new.outputs[0])
         graph.remove(project)
         for node in (depthwise, expand):
@@ -66,20 +63,16 @@ def _maker(graph: Graph, node: Node) -> Node | None:
     return value.node if value is not None and only_user(graph, value) is node else None
 
 
-def _is_convolution(node: Node, found: dict[Value, str]) -> bool:
-    if node.op.name != "conv" or found[node.outputs[0]] != "run":
+def _is_convolution(node: Node) -> bool:
+    if node.op.name != "conv" or node.outputs[0].stage != "run":
         return False
     kernel = node.inputs[1]
     assert kernel is not None
-    return (
-        node.outputs[0].spec.dtype == "float32"
-        and kernel.spec.rank == 4
-        and found.get(kernel, leaf_stage(kernel) if kernel.kind != "node" else "run") != "run"
-    )
+    return node.outputs[0].spec.dtype == "float32" and kernel.spec.rank == 4 and kernel.stage != "run"
 
 
-def _is_pointwise(node: Node, found: dict[Value, str]) -> bool:
-    if not _is_convolution(node, found) or node.inputs[1] is None:
+def _is_pointwise(node: Node) -> bool:
+    if not _is_convolution(node) or node.inputs[1] is None:
         return False
     plain = node.attrs["padding"] in ("valid", "same") or all(pair == (0, 0) for pair in node.attrs["padding"])
     return (
@@ -90,8 +83,8 @@ def _is_pointwise(node: Node, found: dict[Value, str]) -> bool:
     )
 
 
-def _is_depthwise(node: Node, found: dict[Value, str]) -> bool:
-    if not _is_convolution(node, found) or node.inputs[1] is None or node.inputs[3] is not None:
+def _is_depthwise(node: Node) -> bool:
+    if not _is_convolution(node) or node.inputs[1] is None or node.inputs[3] is not None:
         return False
     channels, filters = node.inputs[1].spec.shape[2:]
     return channels == 1 and filters == node.attrs["groups"] > 1

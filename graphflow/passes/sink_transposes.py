@@ -8,7 +8,6 @@ from typing import Any
 from graphflow.ir.graph import Graph, Node, Value
 from graphflow.ir.record import Journal
 from graphflow.ir.rewrite import Rewriter, drop_unused
-from graphflow.ir.stage import leaf_stage, stages
 from graphflow.ops import reshape, transpose
 from graphflow.ops.activation import NAMES
 from graphflow.ops.elementwise import BINARY, COMPARISONS, LOGICAL, SIGNS, UNARY
@@ -30,7 +29,6 @@ def sink_transposes(graph: Graph, journal: Journal) -> bool:
     3. A reduction of a transpose: the reduction, then a transpose of the axes that are left.
     4. A transpose of a transpose that was moved: one transpose, or none.
     """
-    found = stages(graph)
     changed = False
     for node in graph.ordered():
         if node.op.name == "transpose":
@@ -44,7 +42,7 @@ def sink_transposes(graph: Graph, journal: Journal) -> bool:
         order = orders.pop()
         assert order is not None
         rewriter = Rewriter(graph, node)
-        operands = _operands(rewriter, node, order, found)
+        operands = _operands(rewriter, node, order)
         if operands is None:
             continue
         attrs, after = _before(node, order)
@@ -87,7 +85,7 @@ def _is_free(graph: Graph, value: Value) -> bool:
     return not graph.is_output(value) and all(_works_in_any_order(user) for user in value.uses)
 
 
-def _operands(rewriter: Rewriter, node: Node, order: Axes, found: dict[Value, str]) -> list[Any] | None:
+def _operands(rewriter: Rewriter, node: Node, order: Axes) -> list[Any] | None:
     """The operands before the transpose; None when one can not be had."""
     operands: list[Any] = []
     for value in node.inputs:
@@ -102,8 +100,7 @@ def _operands(rewriter: Rewriter, node: Node, order: Axes, found: dict[Value, st
                 return None
             padded = (1,) * (len(order) - len(shape)) + shape
             back = tuple(order.index(axis) for axis in range(len(order)))
-            stage = found.get(value, leaf_stage(value) if value.kind != "node" else "run")
-            if shape and stage == "run" and not moves_nothing(padded, back):
+            if shape and value.stage == "run" and not moves_nothing(padded, back):
                 return None
             operands.append(_turned(rewriter.tensor(value), padded, back) if shape else rewriter.tensor(value))
     return operands

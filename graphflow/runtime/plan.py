@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from graphflow.garbage import full_collections_put_off
 from graphflow.ir.graph import Node, Value
 from graphflow.kernels.isa import Isa
 from graphflow.kernels.layout import Call, KernelDef, Layout, Ref
@@ -98,6 +99,7 @@ class Plan:
         return self._specs
 
 
+@full_collections_put_off()
 def make_plan(
     schedule: Schedule,
     input_shapes: Sequence[Shape],
@@ -175,7 +177,6 @@ class _Planner:
         self.isa = isa
         self.threads = threads
         self.precision = precision
-        self.stage = schedule.stage
         found = Concrete(self.graph, schedule.order, input_shapes)
         self.order = found.order
         self._keys: dict[Node, tuple[Any, ...] | None] = {}
@@ -201,7 +202,7 @@ class _Planner:
                     node.attrs,
                     tuple(None if value is None else self._spec(value) for value in node.inputs),
                     tuple(self._spec(value) for value in node.outputs),
-                    tuple(value is None or self.stage(value) != "run" for value in node.inputs),
+                    tuple(value is None or value.stage != "run" for value in node.inputs),
                     self.isa,
                     self.threads,
                     self.precision,

@@ -15,7 +15,6 @@ import numpy as np
 from graphflow.ir.data import from_data, to_data
 from graphflow.ir.graph import Graph, Node
 from graphflow.ir.record import Journal
-from graphflow.ir.stage import leaf_stage
 from graphflow.kernels.isa import Isa
 from graphflow.passes import tune
 from graphflow.runtime.bindings import Bindings
@@ -35,7 +34,7 @@ def _specialised(node: Node) -> tuple[Graph, list[int], Journal]:
     first = node.attrs["sequences"] + node.attrs["states"]
     entering = []
     for index, (inner, outer) in enumerate(zip(list(graph.inputs), node.inputs, strict=True)):
-        if index >= first and outer is not None and outer.kind != "node" and leaf_stage(outer) != "run":
+        if index >= first and outer is not None and outer.kind != "node" and outer.stage != "run":
             known = outer.kind == "variable"
             own = graph.variable(outer.payload) if known else graph.add_constant(outer.payload, outer.spec)
             graph.replace_uses(inner, own)

@@ -1,9 +1,8 @@
-"""What all plans of a graph share: the order of its nodes, and when each value can be computed."""
+"""What all plans of a graph share: the order of its nodes."""
 
 from __future__ import annotations
 
-from graphflow.ir.graph import Graph, Value
-from graphflow.ir.stage import leaf_stage, stages
+from graphflow.ir.graph import Graph
 from graphflow.runtime.order import orders
 
 
@@ -18,12 +17,7 @@ class Schedule:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        self._stages = stages(graph)
-        self.order = [node for node in graph.ordered() if any(self._stages[value] == "run" for value in node.outputs)]
+        self.order = [node for node in graph.ordered() if node.stage == "run"]
         self.others = orders(self.order, graph.results())[1:]
         shapes = [value.spec.shape for value in graph.inputs]
         self.batched = bool(shapes) and not graph.updates and all(shape and shape[0] is None for shape in shapes)
-
-    def stage(self, value: Value) -> str:
-        """One of `STAGES`."""
-        return self._stages.get(value) or leaf_stage(value)

@@ -12,9 +12,9 @@ import numpy as np
 from graphflow.config import as_precision, precision
 from graphflow.epoch import EPOCH
 from graphflow.errors import ArgumentError, DataError, GraphError, GraphflowError, located
+from graphflow.garbage import full_collections_put_off
 from graphflow.ir.data import from_data, to_data
 from graphflow.ir.graph import Graph, Value
-from graphflow.ir.stage import leaf_stage
 from graphflow.kernels import isa as instruction_sets
 from graphflow.knobs import get as knob
 from graphflow.knobs import knobs
@@ -51,6 +51,7 @@ class Session:
         (3, 2)
     """
 
+    @full_collections_put_off()
     def __init__(self, graph: Graph) -> None:
         self._portable = to_data(graph)
         self.precision = as_precision(knob("precision") or precision())
@@ -99,6 +100,7 @@ class Session:
     def __getstate__(self) -> dict[str, Any]:
         return {"portable": self._portable, "precision": self.precision}
 
+    @full_collections_put_off()
     def __setstate__(self, state: dict[str, Any]) -> None:
         self._portable = state["portable"]
         self.precision = state["precision"]
@@ -414,6 +416,6 @@ class _Views:
 
 
 def _leaf_array(value: Value) -> Array:
-    assert leaf_stage(value) != "run"
+    assert value.stage != "run"
     array: Array = value.payload if value.kind == "constant" else value.payload.value
     return array

@@ -19,7 +19,6 @@ from graphflow.formats.onnx_write.movement import sliced
 from graphflow.formats.onnx_write.writer import Array, Converter, Writer
 from graphflow.ir.graph import Graph, Node, Value
 from graphflow.ir.rewrite import Rewriter
-from graphflow.ir.stage import stages
 from graphflow.layers.rnn import zero_rows
 from graphflow.ops.activation import Numbers, activate
 
@@ -53,20 +52,17 @@ def _rows(node: Node) -> list[Numbers]:
     return [node.attrs["gate"], activation] if node.op.name == "gru" else [activation]
 
 
-def can_be_said(node: Node, stage: dict[Value, str]) -> bool:
+def can_be_said(node: Node) -> bool:
     """Whether the operator of ONNX computes what this node does."""
     weights = [value for value in node.inputs[1:4] if value is not None]
-    from graphflow.ir.stage import leaf_stage
-
-    known = all(stage.get(value, leaf_stage(value) if value.kind != "node" else "run") != "run" for value in weights)
+    known = all(value.stage != "run" for value in weights)
     return known and all(row[0] in ACTIVATIONS for row in _rows(node))
 
 
 def as_scans(graph: Graph) -> None:
     """Replace what the operators can not say by scans."""
-    stage = stages(graph)
     for node in graph.ordered():
-        if node.op.name in GATES and not can_be_said(node, stage):
+        if node.op.name in GATES and not can_be_said(node):
             _replace_by_scan(graph, node)
 
 
