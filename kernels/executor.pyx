@@ -42,12 +42,19 @@ cdef extern from "loop.h" nogil:
     void *gf_memory(size_t) noexcept
     void *gf_zeros(size_t) noexcept
     void gf_memory_free(void *, size_t) noexcept
+    void gf_memory_trim() noexcept
     int64_t gf_memory_fail_after(int64_t) noexcept
 
 
 def fail_allocations_after(int64_t count):
     """For tests: let every allocation of a context fail after `count` more; -1: none. Returns how many are in use."""
     return gf_memory_fail_after(count)
+
+
+def trim_memory():
+    """Give freed memory that the C library keeps back to the system, where it can."""
+    with nogil:
+        gf_memory_trim()
 
 
 cdef class _Memory:
@@ -66,13 +73,26 @@ cdef class _Memory:
         gf_memory_free(self.start, self.bytes)
 
 
-def settled(array):
-    """A copy of a C-contiguous array that lies as kernels read best: from a border of lines, if large on huge pages."""
-    cdef cnp.npy_intp size = array.nbytes
+def _placed(cnp.npy_intp size):
     cdef _Memory memory = _Memory(size)
-    copied = cnp.PyArray_SimpleNewFromData(1, &size, cnp.NPY_UINT8, memory.start)
-    cnp.set_array_base(copied, memory)
-    copied = copied.view(array.dtype).reshape(array.shape)
+    made = cnp.PyArray_SimpleNewFromData(1, &size, cnp.NPY_UINT8, memory.start)
+    cnp.set_array_base(made, memory)
+    return made
+
+
+def packed_memory(floats):
+    """Memory that lies as kernels read best: from a border of lines, if large on huge pages."""
+    return _placed(4 * floats).view(np.float32)
+
+
+def settled(array):
+    """A C-contiguous array as a copy in such memory, or itself if it lies there."""
+    holder = array
+    while isinstance(holder, np.ndarray):
+        holder = holder.base
+    if isinstance(holder, _Memory):
+        return array
+    copied = _placed(array.nbytes).view(array.dtype).reshape(array.shape)
     np.copyto(copied, array)
     return copied
 

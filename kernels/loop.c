@@ -6,6 +6,9 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 
 #include "threads.h"
 
@@ -72,14 +75,15 @@ int gf_loop(gf_program *program)
 
 static _Atomic int64_t gf_allocations_left = -1, gf_in_use;
 
-enum { GF_HUGE = 2 << 20 };
+enum { GF_HUGE = 2 << 20, GF_PAGE = 1 << 16 };
 
+/* What is large has pages of its own: huge ones, and small ones for the rest that would not fill a huge one. */
 static size_t gf_mapped(size_t bytes)
 {
-    return bytes < 2 * GF_HUGE ? 0 : (bytes + GF_HUGE - 1) / GF_HUGE * GF_HUGE;
+    return bytes < 2 * GF_HUGE ? 0 : (bytes + GF_PAGE - 1) / GF_PAGE * GF_PAGE;
 }
 
-/* Pages of their own, from a border of huge pages on: one page more is asked for, and what stands over given back. */
+/* From a border of huge pages on: one more is asked for, and what stands over given back. */
 static void *gf_map(size_t bytes)
 {
     char *start = mmap(0, bytes + GF_HUGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -128,6 +132,13 @@ void gf_memory_free(void *memory, size_t bytes)
         munmap(memory, gf_mapped(bytes));
     else
         free(memory);
+}
+
+void gf_memory_trim(void)
+{
+#if defined(__GLIBC__)
+    malloc_trim(0);
+#endif
 }
 
 int64_t gf_memory_fail_after(int64_t count)

@@ -36,6 +36,8 @@ void *gf_memory(size_t bytes);
 /* The same, all zeros. */
 void *gf_zeros(size_t bytes);
 void gf_memory_free(void *memory, size_t bytes);
+/* Gives freed memory that the C library keeps back to the system, where it can. */
+void gf_memory_trim(void);
 
 /* For tests: the allocation after `count` more fails, and all after it; a negative count: none does. Returns how many
  * pieces of memory are in use. */

@@ -25,6 +25,7 @@ FLOORS = {
     "spec": 0,
     "window": 0,
     "operand": 0,
+    "mapped": 0,
     "variable": 0,
     "registry": 0,
     "ops": 1,

@@ -19,9 +19,11 @@ import numpy as np
 from graphflow.errors import ModelFormatError
 from graphflow.formats.limits import DEFAULT_LIMITS, Limits, shown
 from graphflow.formats.zip_directory import DEFLATED, Bytes, Entry, read_directory
+from graphflow.mapped import drop_pages
 
-_BLOCK = 32 << 20
-_DROP_FROM = 16 << 20
+_BLOCK = 8 << 20
+_LARGE = 16 << 20
+"""Bytes of data that are not left in memory as a whole while they are read."""
 
 
 def map_file(path: str | os.PathLike[str], limits: Limits = DEFAULT_LIMITS) -> Bytes:
@@ -57,26 +59,12 @@ def map_file(path: str | os.PathLike[str], limits: Limits = DEFAULT_LIMITS) -> B
     return np.frombuffer(content, np.uint8)
 
 
-def drop_pages(data: np.ndarray[Any, Any]) -> None:
-    """Let go of the memory behind a part of a mapped file that has been copied; it is read again when it is needed."""
-    holder: Any = data
-    while isinstance(holder, np.ndarray):
-        whole, holder = holder, holder.base
-    holder = holder.obj if isinstance(holder, memoryview) else holder
-    if not isinstance(holder, mmap.mmap) or data.nbytes < _DROP_FROM:
-        return
-    begin = data.__array_interface__["data"][0] - whole.__array_interface__["data"][0]
-    first = -(-begin // mmap.PAGESIZE) * mmap.PAGESIZE
-    length = (begin + data.nbytes) // mmap.PAGESIZE * mmap.PAGESIZE - first
-    if length > 0:
-        holder.madvise(mmap.MADV_DONTNEED, first, length)
-
-
 def copied(data: np.ndarray[Any, Any], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
     """A new array of another data type, block by block, letting go of mapped memory on the way."""
     result = np.empty(data.shape, dtype)
-    if data.nbytes < _DROP_FROM:
+    if data.nbytes < _BLOCK:
         result[...] = data
+        drop_pages(data)
         return result
     source, target = data.reshape(-1), result.reshape(-1)
     step = _BLOCK // data.dtype.itemsize
@@ -92,7 +80,8 @@ def checksum(data: Bytes) -> int:
     for at in range(0, len(data), _BLOCK):
         block = data[at : at + _BLOCK]
         value = zlib.crc32(block.data, value)
-        drop_pages(block)
+        if len(data) >= _LARGE:
+            drop_pages(block)
     return value
 
 
@@ -128,6 +117,7 @@ class Archive:
 
     def close(self) -> None:
         """Forget the file; arrays given out by `mapped` stay valid and keep the map alive."""
+        drop_pages(self._content)
         self._content = self._content[:0]
         self._entries = {}
 

@@ -26,6 +26,7 @@ from graphflow.formats.hdf5_direct import DirectTree
 from graphflow.formats.hdf5_types import NotDirectError
 from graphflow.formats.limits import DEFAULT_LIMITS, Limits, shown
 from graphflow.formats.zip_directory import Bytes
+from graphflow.mapped import drop_pages
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 T = TypeVar("T")
@@ -252,9 +253,9 @@ class WeightsFile:
             shape: what the configuration says it must be; None accepts any within the limits.
             dtype: what to convert to: floating types convert to each other, others only where no value can change;
                 None keeps the stored type. Data stored as bfloat16 become float32 first.
-            mapped: give a read-only view of the file's bytes where it can be had: contiguous, aligned, and of the data
-                type and byte order of the result. None: from `limits.mapped_from` bytes on. Else the result is a new
-                array.
+            mapped: give a read-only view of the file's bytes where it can be had: contiguous, and of the data type and
+                byte order of the result; it may not be aligned. None: from `limits.mapped_from` bytes on. Else the
+                result is a new array.
 
         Returns:
             The data, in C order and the machine's byte order.
@@ -281,7 +282,7 @@ class WeightsFile:
             data = np.asarray(np.left_shift(bits, 16, dtype=np.uint32)).view(np.float32)
         if mapped is None:
             mapped = data.nbytes >= self._limits.mapped_from
-        if mapped and data.dtype == target and data.flags.aligned:
+        if mapped and data.dtype == target:
             return data
         return data if data.flags.writeable and data.dtype == target else copied(data, target)
 
@@ -428,3 +429,4 @@ def open_h5(
         yield file
     finally:
         file.close()
+        drop_pages(content)

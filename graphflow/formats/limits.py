@@ -32,7 +32,7 @@ class Limits:
         array_bytes: one array of weights, decompressed, in bytes.
         total_bytes: all arrays read from one weights file together, in bytes.
         mapped_from: arrays of at least so many bytes are used where they lie in the file (mapped into memory), where
-            they lie in one aligned piece; smaller ones are copied. A file that is overwritten in place while it is
+            they lie in one piece; smaller ones are copied. A file that is overwritten in place while it is
             mapped changes the model; see docs/safety.md.
 
     Raises:

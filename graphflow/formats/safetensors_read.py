@@ -134,7 +134,7 @@ class SafetensorsFile:
         target = plain.dtype.newbyteorder("=") if dtype is None else np.dtype(dtype)
         if not (plain.dtype.kind == target.kind == "f" or np.can_cast(plain.dtype, target, "safe")):
             raise ModelFormatError(f"{where}: expected data of type {target.name}, received {info.dtype}.")
-        if plain.dtype == target and plain.flags.aligned and plain.nbytes >= self._limits.mapped_from:
+        if plain.dtype == target and plain.nbytes >= self._limits.mapped_from:
             return plain
         return copied(plain, target)
 

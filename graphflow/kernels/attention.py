@@ -21,9 +21,9 @@ from graphflow.kernels.layout import (
     dimension,
     not_float32,
     operand,
-    pack_panels,
     result,
 )
+from graphflow.kernels.packing import pack_panels
 from graphflow.kernels.products import FLOPS_PER_NS, gemm_step, row_block
 from graphflow.ops.activation import LINEAR
 

@@ -10,7 +10,7 @@ output o = q s + phase is reached by the taps phase, phase + s, ..., read backwa
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -27,9 +27,9 @@ from graphflow.kernels.layout import (
     Step,
     dimension,
     operand,
-    pack_panels,
     result,
 )
+from graphflow.kernels.packing import pack_panels, packed_memory, panel_floats
 from graphflow.kernels.products import (
     EPILOGUES,
     FLOPS_PER_NS,
@@ -136,7 +136,19 @@ def conv_step(
 def _pack_groups(kernel: Array, groups: int, isa: Isa) -> Array:
     matrix = kernel.reshape(math.prod(kernel.shape[:-1]), kernel.shape[-1])
     width = kernel.shape[-1] // groups
-    return np.concatenate([pack_panels(matrix[:, g * width : (g + 1) * width], isa) for g in range(groups)])
+    floats = groups * panel_floats(len(matrix), width, isa)
+    return _joined_panels((matrix[:, g * width : (g + 1) * width] for g in range(groups)), floats, isa)
+
+
+def _joined_panels(matrices: Iterable[Array], floats: int, isa: Isa) -> Array:
+    """The panels of matrices one after another in so many floats, then zeros."""
+    joined, at = packed_memory(floats), 0
+    for matrix in matrices:
+        size = panel_floats(matrix.shape[0], matrix.shape[1], isa)
+        pack_panels(matrix, isa, joined[at : at + size])
+        at += size
+    joined[at:] = 0
+    return joined
 
 
 def _conv_window(call: Call) -> Window:
@@ -235,10 +247,6 @@ def _phases(full: int, cut: int, kernel: int, stride: int, dilation: int) -> lis
     return found
 
 
-def _panel_floats(k: int, n: int, isa: Isa) -> int:
-    return k * -(-n // isa.vector) * isa.vector
-
-
 def _refuse_conv_transpose(call: Call) -> str | None:
     if max(call.attrs["strides"]) > 1 and max(call.attrs["dilation"]) > 1:
         return "strided and dilated"
@@ -278,13 +286,13 @@ def _lay_conv_transpose(call: Call) -> Layout:
         fields = epilogue_fields(call, 2, 3)
         steps.append(conv_step(call, window, 1, channels, filters, Ref("packed", 0, 4 * floats), at, fields))
         parts.append(np.ix_(*(phase.taps for phase in phases)))
-        floats += _panel_floats(math.prod(taps) * channels, filters, isa)
+        floats += panel_floats(math.prod(taps) * channels, filters, isa)
 
     def pack(weights: Array) -> Array:
         turned = np.swapaxes(weights, -1, -2)
-        kept = [turned[part] for part in parts]
-        panels = [pack_panels(one.reshape(math.prod(one.shape[:-1]), filters), isa) for one in kept]
-        return np.concatenate([*panels, np.zeros(isa.vector, np.float32)])
+        kept = (turned[part] for part in parts)
+        matrices = (one.reshape(math.prod(one.shape[:-1]), filters) for one in kept)
+        return _joined_panels(matrices, floats + isa.vector, isa)
 
     name = f"transposed panels {isa.name} {strides} {[[phase.taps for phase in phases] for phases in every]}"
     return Layout(steps, [Pack(name, (1,), pack)])
@@ -310,7 +318,8 @@ def _lay_local(call: Call) -> Layout:
         **_window_fields(window),
         **epilogue_fields(call, 2, 3),
     }
-    pack = Pack(f"local panels {isa.name}", (1,), lambda w: np.concatenate([pack_panels(one, isa) for one in w]))
+    floats = places * panel_floats(k, filters, isa)
+    pack = Pack(f"local panels {isa.name}", (1,), lambda w: _joined_panels(w, floats, isa))
     nanoseconds = 2.0 * batch * places * k * filters / FLOPS_PER_NS[isa.name] + 4.0 * places * k * filters / 10
     return Layout([Step("local_f32", fields, places if batch else 0, nanoseconds, scratch=4 * isa.tile_m * k)], [pack])
 

@@ -21,9 +21,9 @@ from graphflow.kernels.layout import (
     dimension,
     not_float32,
     operand,
-    pack_panels,
     result,
 )
+from graphflow.kernels.packing import pack_panels
 from graphflow.kernels.products import FLOPS_PER_NS
 from graphflow.ops.conv import conv_padding
 from graphflow.ops.inverted_residual import depthwise_input, parts

@@ -133,16 +133,3 @@ def act_fields(numbers: Numbers = LINEAR, prefix: str = "") -> dict[str, Any]:
     key = prefix or "act"
     names = ("alpha", "beta", "gamma") if not prefix else (f"{prefix}_alpha", f"{prefix}_beta", f"{prefix}_gamma")
     return {key: NAMES.index(name), **dict(zip(names, (alpha, beta, gamma), strict=True))}
-
-
-def pack_panels(matrix: Array, isa: Isa) -> Array:
-    """A (k, n) matrix in panels of `tile_n` columns, each stored row by row, the last one padded to whole vectors."""
-    k, n = matrix.shape
-    full = n // isa.tile_n * isa.tile_n
-    parts = [matrix[:, start : start + isa.tile_n].ravel() for start in range(0, full, isa.tile_n)]
-    if full < n:
-        width = -(-(n - full) // isa.vector) * isa.vector
-        tail = np.zeros((k, width), np.float32)
-        tail[:, : n - full] = matrix[:, full:]
-        parts.append(tail.ravel())
-    return np.concatenate(parts).astype(np.float32, copy=False) if parts else np.zeros(0, np.float32)

@@ -17,9 +17,9 @@ from graphflow.kernels.layout import (
     dimension,
     not_float32,
     operand,
-    pack_panels,
     result,
 )
+from graphflow.kernels.packing import pack_panels
 from graphflow.ops.activation import LINEAR
 
 EPILOGUES = frozenset(("bias", "residual", "activation"))

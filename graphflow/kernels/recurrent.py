@@ -24,9 +24,9 @@ from graphflow.kernels.layout import (
     dimension,
     not_float32,
     operand,
-    pack_panels,
     result,
 )
+from graphflow.kernels.packing import pack_panels
 from graphflow.kernels.products import FLOPS_PER_NS
 from graphflow.ops.activation import LINEAR
 

@@ -29,7 +29,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from graphflow.kernels.isa import Isa
-from graphflow.kernels.layout import Array, Call, KernelDef, Layout, Pack, Ref, Step, operand, pack_panels, result
+from graphflow.kernels.layout import Array, Call, KernelDef, Layout, Pack, Ref, Step, operand, result
+from graphflow.kernels.packing import pack_panels, packed_memory, panel_floats
 from graphflow.kernels.products import (
     EPILOGUES,
     FLOPS_PER_NS,
@@ -163,18 +164,29 @@ def _growth(tile: int) -> float:
 def transform_weights(kernel: Array, tile: int, chunk: int, isa: Isa) -> Array:
     """(kernel_d, 3, 3, in_c, out_c) to the bound and, chunk by chunk of columns, the panels of each frequency."""
     matrix = weight_transform(tile)
-    parts, largest = [np.zeros(BOUND_FLOATS, np.float32)], 1.0
+    in_c, out_c = kernel.shape[0] * kernel.shape[-2], kernel.shape[-1]
+    packed, at, largest = packed_memory(winograd_floats(in_c, out_c, tile, chunk, isa)), BOUND_FLOATS, 1.0
     with np.errstate(invalid="ignore", over="ignore"):
-        for start in range(0, kernel.shape[-1], chunk):
+        for start in range(0, out_c, chunk):
             part = kernel[..., start : start + chunk].astype(np.float64)
-            high = [sum(row[i] * part[:, i] for i in range(3)) for row in matrix]
-            for p, q in np.ndindex(tile + 2, tile + 2):
-                frequency = sum(matrix[q, j] * high[p][:, j] for j in range(3)).reshape(-1, part.shape[-1])
-                largest = np.maximum(largest, np.abs(frequency).sum(0).max())
-                parts.append(pack_panels(frequency.astype(np.float32), isa))
+            size = panel_floats(in_c, part.shape[-1], isa)
+            for row in matrix:
+                high = sum(row[i] * part[:, i] for i in range(3))
+                for column in matrix:
+                    frequency = sum(column[j] * high[:, j] for j in range(3)).reshape(in_c, -1)
+                    largest = np.maximum(largest, np.abs(frequency).sum(0).max())
+                    pack_panels(frequency.astype(np.float32), isa, packed[at : at + size])
+                    at += size
             largest = np.maximum(largest, np.abs(part).sum((0, 1, 2, 3)).max())
-        parts[0][0] = 4.0 * _growth(tile) * largest
-    return np.concatenate(parts)
+        packed[:BOUND_FLOATS] = 0
+        packed[0] = 4.0 * _growth(tile) * largest
+    return packed
+
+
+def winograd_floats(in_c: int, out_c: int, tile: int, chunk: int, isa: Isa) -> int:
+    """How many floats the transformed weights have; `in_c` times the taps of the depth."""
+    widths = [min(chunk, out_c - start) for start in range(0, out_c, chunk)]
+    return BOUND_FLOATS + (tile + 2) ** 2 * sum(panel_floats(in_c, width, isa) for width in widths)
 
 
 class Blocks(NamedTuple):

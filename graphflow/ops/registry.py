@@ -67,7 +67,11 @@ class OpDef:
         self.widens = widens
 
     def run_reference(self, attrs: Attrs, arrays: Sequence[Array | None]) -> tuple[Array, ...]:
-        """All outputs, always as a tuple; narrow data types are computed in wider ones, and rounded once."""
+        """All outputs, always as a tuple; narrow data types are computed in wider ones, and rounded once.
+
+        Arrays that lie askew in a mapped file are copied first: NumPy would sum them in other pieces.
+        """
+        arrays = [array if array is None or array.flags.aligned else array.copy() for array in arrays]
         if self.widens and any(array is not None and _is_narrow(array.dtype) for array in arrays):
             return self._run_wider(attrs, arrays)
         result = self.reference(attrs, *arrays)

@@ -11,6 +11,8 @@ import numpy as np
 
 from graphflow.ir.graph import Value
 from graphflow.kernels.layout import Pack
+from graphflow.kernels.packing import install_memory
+from graphflow.mapped import drop_pages
 from graphflow.spec import element_count
 from graphflow.variable import Variable
 
@@ -18,6 +20,8 @@ Array = np.ndarray[Any, Any]
 Key = tuple[tuple[Value | None, ...], str]
 SIDE_BY_SIDE_FROM = 1_000_000
 """Elements from which threads are worth starting."""
+TRIM_FROM = 4_000_000
+"""Elements after which what the C library keeps of freed memory is given back, before an arena is asked for."""
 
 
 class Bindings:
@@ -44,22 +48,36 @@ class Bindings:
         """The array of a key, computed when it is first asked for."""
         found = self._arrays.get(key)
         if found is None:
-            from graphflow.runtime._executor import settled
+            from graphflow.runtime._executor import packed_memory, settled
 
+            install_memory(packed_memory)
             values, _ = key
-            arrays = [None if value is None else evaluate(value) for value in values]
+            arrays = [None if value is None else self._evaluated(value) for value in values]
             make = self._makers[key]
             made = np.asarray(arrays[0] if make is None else make(*arrays))
             found = np.ascontiguousarray(made).reshape(made.shape)
-            if make is not None and found.size:
+            if found.size and (make is not None or not found.flags.aligned):
                 found = settled(found)
             self._arrays[key] = found
+            if make is not None or found.flags.writeable:
+                for variable in sources(values):
+                    drop_pages(variable.value)
         return found
 
+    def _evaluated(self, value: Value) -> Array:
+        found = self._arrays.get(((value,), ""))
+        return evaluate(value) if found is None else found
+
     def arrays(self, keys: Sequence[Key], threads: int = 1) -> list[Array]:
-        """The arrays of keys; many that are missing are made side by side: NumPy runs without Python."""
-        missing = sorted((key for key in set(keys) if key not in self._arrays), key=_size)
-        if threads > 1 and sum(map(_size, missing)) >= SIDE_BY_SIDE_FROM:
+        """The arrays of keys; many that are missing are made side by side: NumPy runs without Python.
+
+        The largest come first, since what is computed on the way to them is needed once: so it fits into the memory
+        that those which follow will take.
+        """
+        missing = [key for key in dict.fromkeys(keys) if key not in self._arrays]
+        missing.sort(key=lambda key: (_size(key), not key[1]))
+        elements = sum(map(_size, missing))
+        if threads > 1 and elements >= SIDE_BY_SIDE_FROM:
 
             def work() -> None:
                 while missing:
@@ -72,6 +90,12 @@ class Bindings:
             work()
             for one in others:
                 one.join()
+        while missing:
+            self.array(missing.pop())
+        if elements >= TRIM_FROM:
+            from graphflow.runtime._executor import trim_memory
+
+            trim_memory()
         return [self.array(key) for key in keys]
 
     def forget(self, changed: Collection[Variable] | None = None) -> None:
@@ -85,8 +109,9 @@ class Bindings:
 
 
 def _size(key: Key) -> int:
-    """Elements that a packed array is made from; one that is taken as it is costs nothing."""
-    return sum(element_count(value.spec.shape) or 0 for value in key[0] if value is not None) if key[1] else 0
+    """Elements that an array is made from; a variable or constant that is taken as it is costs nothing."""
+    made = [value for value in key[0] if value is not None and (key[1] or value.node is not None)]
+    return sum(element_count(value.spec.shape) or 0 for value in made)
 
 
 def sources(values: Iterable[Value | None]) -> set[Variable]:
