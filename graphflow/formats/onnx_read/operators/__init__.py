@@ -3,11 +3,14 @@
 from graphflow.formats.onnx_read.operators import (  # noqa: F401
     control,
     convolution,
+    creation,
     elementwise,
     image,
     loss,
     matrix,
+    movement,
     normalization,
+    padding,
     pooling,
     quantization,
     random,
@@ -16,6 +19,6 @@ from graphflow.formats.onnx_read.operators import (  # noqa: F401
     regions,
     resize,
     sequence,
+    shape,
     signal,
-    structure,
 )

@@ -1,4 +1,4 @@
-"""Random numbers: the same in every run, and others for every node; the attribute `seed` chooses among them."""
+"""Random numbers, the same in every run and others for every node (`seed` chooses among them), and dropout."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from graphflow.errors import UnsupportedError
 from graphflow.formats.onnx_read.operators.elementwise import target_dtype
 from graphflow.formats.onnx_read.program import Call
 from graphflow.formats.onnx_read.registry import operator
+from graphflow.ops.known import value_of
 from graphflow.ops.operands import cast_to, dtype_of
 
 
@@ -80,3 +81,28 @@ def multinomial(node: Call, x: Any, *, dtype: int = 6, sample_size: int = 1, see
     noise = ops.random_uniform(ops.zeros_like(wide, "float32"), _seed(node, seed))
     gumbel = ops.negative(ops.log(ops.negative(ops.log(ops.maximum(noise, np.float32(1e-30))))))
     return cast_to(ops.argmax(ops.add(cast_to(wide, "float32"), gumbel), -1), target_dtype(dtype))
+
+
+@operator("Dropout", since=12)
+def dropout(node: Call, x: Any, ratio: Any = None, training: Any = None, *, seed: int = 0) -> Any:
+    if training is not None and bool(value_of(training, "Whether it is trained").item()):
+        rate = 0.5 if ratio is None else float(value_of(ratio, "The ratio").item())
+        if rate:
+            raise UnsupportedError("Dropout in training is not supported.")
+    return x, ops.ones_like(x, "bool") if node.wants(1) else None
+
+
+@operator("Dropout", since=7)
+def dropout_by_attribute(node: Call, x: Any, *, ratio: float = 0.5) -> Any:
+    """The mask had the data's type up to version 9."""
+    mask = None
+    if node.wants(1):
+        mask = ops.ones_like(x, "bool" if node.version >= 10 else dtype_of(x))
+    return x, mask
+
+
+@operator("Dropout")
+def dropout_old(node: Call, x: Any, *, ratio: float = 0.5, is_test: int = 0) -> Any:
+    if not is_test:
+        raise UnsupportedError("Dropout in training (is_test=0) is not supported.")
+    return dropout_by_attribute(node, x)
