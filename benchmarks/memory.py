@@ -80,7 +80,7 @@ def account(session: Any, arrays: list[Any], outputs: list[Any]) -> dict[str, in
         "weights": sum(array.nbytes for array in weights if map_behind(array) is None),
         "mapped": sum(array.nbytes for array in weights if map_behind(array) is not None),
         "bound": found.bound,
-        "winograd": getattr(found, "winograd", 0),
+        "winograd": found.winograd,
         "arena": found.peak,
         "scratch": found.scratch,
         "inputs and outputs": sum(array.nbytes for array in (*arrays, *outputs)),

@@ -1,4 +1,4 @@
-"""Settings that Keras users know: floatx, epsilon, image_data_format; and one of our own, precision.
+"""Settings that Keras users know: floatx, epsilon, image_data_format; and two of our own, of sessions.
 
 Until Keras' three are set they come from `$KERAS_HOME/keras.json`, else `~/.keras/keras.json`, else float32, 1e-7 and
 channels_last. Of such a file nothing else is read.
@@ -21,6 +21,7 @@ _RULES: dict[str, Any] = {
 }
 _settings: dict[str, Any] = {}
 _precision = ["default"]
+_winograd_memory: list[int | None] = [None]
 
 
 def _load() -> dict[str, Any]:
@@ -97,6 +98,42 @@ def as_precision(value: str) -> str:
     """A precision, checked."""
     if value not in ("default", "strict"):
         raise ArgumentError(f"{value!r} is not a value that precision can take.")
+    return value
+
+
+def winograd_memory() -> int | None:
+    """The most bytes that Winograd's weights may take beyond direct ones in a session; None: as many as they like."""
+    return _winograd_memory[0]
+
+
+def set_winograd_memory(value: int | None) -> None:
+    """Set `winograd_memory`; sessions keep the one they were made with, and so do models that have run.
+
+    Winograd's method needs weights that were transformed, 16 or 36 numbers for nine, and where a normalisation was
+    folded into a layer its weights as they came besides. With a bound the layers that gain most for each byte have
+    them, by a rule that knows layers and sizes of one sample alone; the others are computed directly. What is used is
+    `graphflow.inspect.memory(model).winograd`. `precision` "strict" uses none.
+
+    Args:
+        value: bytes for each session; 0: every convolution is direct; None: no bound.
+
+    Raises:
+        ArgumentError: neither None nor a whole number from 0 on.
+
+    Example:
+        >>> import graphflow
+        >>> graphflow.config.set_winograd_memory(32_000_000)
+        >>> graphflow.config.winograd_memory()
+        32000000
+        >>> graphflow.config.set_winograd_memory(None)
+    """
+    _winograd_memory[0] = as_winograd_memory(value)
+
+
+def as_winograd_memory(value: int | None) -> int | None:
+    """A bound of bytes, checked."""
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
+        raise ArgumentError(f"winograd_memory must be None or a number of bytes from 0 on, received {value!r}.")
     return value
 
 

@@ -41,6 +41,13 @@ KNOBS: tuple[Knob, ...] = (
     Knob("threads", int, 0, "threads that run one model; 0: as many as the process may use"),
     Knob("passes_off", str, "", "names of graph passes to leave out, separated by commas; 'all' leaves out every one"),
     Knob("precision", str, "", "'strict' or 'default', for sessions made from now on; empty: as graphflow.config says"),
+    Knob(
+        "winograd_memory",
+        int,
+        -1,
+        "most bytes that Winograd's weights may take beyond direct ones, for sessions made from now on; "
+        "-1: as graphflow.config says, -2: no bound",
+    ),
 )
 
 _ROWS = {knob.name: knob for knob in KNOBS}

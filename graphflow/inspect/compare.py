@@ -19,7 +19,7 @@ import numpy as np
 from graphflow.errors import ArgumentError
 from graphflow.inspect.data import Report
 from graphflow.inspect.diff import diff
-from graphflow.inspect.subject import Subject, subject_for
+from graphflow.inspect.subject import Subject, kept_settings, subject_for
 from graphflow.inspect.table import table
 from graphflow.inspect.trace import Named, named_values, watching
 from graphflow.knobs import knobs
@@ -231,7 +231,7 @@ def _run(
     """Every value, each layer alone; and the outputs as the model always gives them."""
     graph = subject.graph
     wanted = named_values(graph, level)
-    with knobs(precision=subject.session.precision), settings:
+    with kept_settings(subject.session), settings:
         usual = Session(watching(graph, graph.outputs)).run(list(arrays))
         with knobs(passes_off="all"):
             every = Session(watching(graph, [one.value for one in wanted])).run(list(arrays))

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from graphflow.inspect.data import Report
+from graphflow.inspect.memory import all_nodes
 from graphflow.inspect.subject import Subject, layer_name
-from graphflow.inspect.table import table
+from graphflow.inspect.table import sized, table
 from graphflow.kernels.table import rows_of
 from graphflow.passes import PIPELINE
+from graphflow.runtime.budget import winograd_bytes
 from graphflow.runtime.plan import Plan, PlannedNode
 from graphflow.runtime.session import Session
 
@@ -70,6 +72,7 @@ class Explanation(Report):
     Attributes:
         model, input_shapes: what was planned.
         isa: the instruction set in use, "" for references only; threads: that share a run; precision: of sums.
+        winograd: bytes that Winograd's weights take beyond direct ones; `graphflow.config` can bound it.
         nodes_before, nodes_after: of the graph as described and as tuned; planned: of those, the ones left to run.
         passes: every pass in order, with the number of its changes.
         changes: what they did, to the graph and then to the bodies of its scans.
@@ -81,6 +84,7 @@ class Explanation(Report):
     isa: str
     threads: int
     precision: str
+    winograd: int
     nodes_before: int
     nodes_after: int
     planned: int
@@ -108,6 +112,7 @@ class Explanation(Report):
             f"{self.model}: {shown}",
             f"{self.nodes_before} nodes as described; {self.nodes_after} tuned, {self.planned} of them in every run; "
             f"{used}, threads: {self.threads}, precision: {self.precision}",
+            *((f"Winograd's weights: {sized(self.winograd)} beyond direct ones",) if self.winograd else ()),
             "",
         ]
         if self.changes:
@@ -167,6 +172,7 @@ def explain(model: Any, input_shapes: Any = None) -> Explanation:
         session._isa.name if session._isa is not None else "",
         plan.program.threads,
         session.precision,
+        winograd_bytes(all_nodes(plan)),
         len(subject.graph),
         len(session.graph),
         len(plan.nodes),

@@ -12,8 +12,9 @@ from graphflow.inspect.data import Report
 from graphflow.inspect.subject import Subject, layer_name
 from graphflow.inspect.table import sized, table
 from graphflow.ir.graph import Graph, Value
+from graphflow.runtime.budget import winograd_bytes
 from graphflow.runtime.memory import ALIGNMENT, Lifetime, lower_bound
-from graphflow.runtime.plan import Plan
+from graphflow.runtime.plan import Plan, PlannedNode
 from graphflow.runtime.session import Session
 from graphflow.runtime.storage import nbytes
 
@@ -68,6 +69,8 @@ class Memory(Report):
         scratch: of all threads together.
         inputs, outputs: arrays of the caller, not in the arena.
         weights: numbers in variables and constants; bound: copies of them, folded or packed for kernels.
+        winograd: what of `bound` is due to Winograd's method, which `precision` "strict" would not take.
+        winograd_most: the bound of it, None where there is none; see `graphflow.config.set_winograd_memory`.
         bodies: arenas of the bodies of scans, by layer.
         steps, blocks: the arena over time, and its pieces.
     """
@@ -83,6 +86,8 @@ class Memory(Report):
     outputs: int
     weights: int
     bound: int
+    winograd: int
+    winograd_most: int | None
     bodies: dict[str, int]
     steps: tuple[MemoryStep, ...]
     blocks: tuple[Block, ...]
@@ -104,6 +109,7 @@ class Memory(Report):
             ("outputs", self.outputs, ""),
             ("weights", self.weights, ""),
             ("bound", self.bound, "weights folded or packed for kernels"),
+            ("winograd", self.winograd, f"of them, for Winograd's method{self._most()}"),
             *((f"body of {name}", size, "") for name, size in self.bodies.items()),
         )
         return "\n".join(
@@ -114,6 +120,9 @@ class Memory(Report):
                 table(("memory", "bytes", "", ""), [(a, f"{b:,}", sized(b), c) for a, b, c in figures], "<>><"),
             ]
         )
+
+    def _most(self) -> str:
+        return "" if self.winograd_most is None else f"; at most {self.winograd_most:,} in this session"
 
     def _in_larger(self) -> str:
         return "" if self.scale == 1 else f", in the memory of a batch {self.scale} times as large"
@@ -165,6 +174,8 @@ def memory(model: Any, input_shapes: Any = None) -> Memory:
         sum(nbytes(spec) for spec in plan.results),
         _weights(subject.graph),
         bound_bytes(session, plan),
+        winograd_bytes(all_nodes(plan)),
+        session.winograd_memory,
         {layer_name(one.node): one.body.plan.arena_bytes for one in plan.nodes if one.body is not None},
         tuple(_steps(plan, blocks)),
         blocks,
@@ -237,6 +248,14 @@ def bound_bytes(session: Session, plan: Plan) -> int:
             if not any(value is not None and _is_own(value, array) for value in key[0]):
                 found[id(array)] = array.nbytes
     return sum(found.values())
+
+
+def all_nodes(plan: Plan) -> Iterator[PlannedNode]:
+    """The nodes of a plan and of the bodies in it."""
+    for planned in plan.nodes:
+        yield planned
+        if planned.body is not None:
+            yield from all_nodes(planned.body.plan)
 
 
 def _is_own(value: Value, array: Any) -> bool:

@@ -6,6 +6,7 @@ A model is anything with `graph()` and `session()`; a graph or a session can be 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy as np
 from graphflow.errors import ArgumentError, ArgumentTypeError, ShapeError, nearest
 from graphflow.ir.data import from_data
 from graphflow.ir.graph import Graph, Node, Value
+from graphflow.knobs import knobs
 from graphflow.models import Model
 from graphflow.models.graph_model import GraphModel
 from graphflow.ops.array import VIEWS
@@ -117,6 +119,12 @@ def session_of(model: Any) -> Session:
     if isinstance(model, Session):
         return model
     return Session(model) if isinstance(model, Graph) else model.session()
+
+
+def kept_settings(session: Session) -> AbstractContextManager[None]:
+    """Sessions that are made in this `with` block keep the settings of another one."""
+    bound = session.winograd_memory
+    return knobs(precision=session.precision, winograd_memory=-2 if bound is None else bound)
 
 
 def name_of(model: Any) -> str:

@@ -17,7 +17,7 @@ import numpy as np
 
 from graphflow.errors import ArgumentError, nearest
 from graphflow.inspect.data import Report, frame, plain
-from graphflow.inspect.subject import Subject, layer_name, subject_for
+from graphflow.inspect.subject import Subject, kept_settings, layer_name, subject_for
 from graphflow.inspect.table import table
 from graphflow.ir.graph import Graph, Value
 from graphflow.knobs import knobs
@@ -170,7 +170,7 @@ class Named(NamedTuple):
 def traced(subject: Subject, arrays: Sequence[Array], level: str) -> list[tuple[Named, Array]]:
     """Every named value of a run."""
     wanted = named_values(subject.graph, level)
-    with knobs(precision=subject.session.precision, passes_off="all"):
+    with kept_settings(subject.session), knobs(passes_off="all"):
         session = Session(watching(subject.graph, [one.value for one in wanted]))
     results = session.run(list(arrays))
     return list(zip(wanted, results, strict=True))

@@ -93,6 +93,7 @@ class Call(NamedTuple):
     isa: Isa
     threads: int
     precision: str = "default"
+    """ "default", "strict", or "bounded": as "default", but Winograd's weights have no place in memory."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ largest pixels nearby. Against float64, for normal pixels behind a ReLU and He w
     F(2x2)           4.2e-7   6.2e-7   9.3e-7             3.6e-7   4.9e-7   6.9e-7
     F(4x4)           1.9e-6   2.9e-6   3.8e-6             1.1e-6   1.5e-6   2.0e-6
 
-`graphflow.config.set_precision("strict")` leaves them out.
+`graphflow.config.set_precision("strict")` leaves them out, `set_winograd_memory` bounds what their weights take.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from graphflow.kernels.isa import Isa
-from graphflow.kernels.layout import Array, Call, KernelDef, Layout, Pack, Ref, Step, operand, result
+from graphflow.kernels.layout import Array, Call, KernelDef, Layout, Pack, Ref, Step, dimension, operand, result
 from graphflow.kernels.packing import pack_panels, packed_memory, panel_floats
 from graphflow.kernels.products import (
     EPILOGUES,
@@ -75,6 +75,11 @@ COSTS = {
     "avx2": Costs(0.0225, 4.0, 0.2, {2: 1.7, 4: 7.5}, 3),
     "base": Costs(0.0750, 4.0, 0.2, {2: 3.5, 4: 15.0}, 3),
 }
+LEFT_OUT = {
+    "strict": "the precision is strict",
+    "bounded": "winograd_memory leaves no place for its weights",
+}
+"""Precisions that leave them out, and why."""
 WORTH = 0.9
 """The largest part of the direct kernel's time that is worth the loss of accuracy."""
 
@@ -126,15 +131,51 @@ def _shape(call: Call) -> Shape:
     return shape_of(kernel.shape[-2], kernel.shape[-1], out[1:-1], math.prod(kernel.shape[:-4]))
 
 
+def _refuses_window(kernel: Sequence[int | None] | None, attrs: dict[str, Any]) -> str | None:
+    if kernel is None or len(kernel) < 4 or tuple(kernel[-4:-2]) != (3, 3) or attrs["groups"] != 1:
+        return "not a 3x3 or d x 3 x 3 convolution of one group"
+    return "strided or dilated" if max(attrs["strides"]) > 1 or max(attrs["dilation"]) > 1 else None
+
+
+class Surplus(NamedTuple):
+    """What Winograd's method asks of a layer and gives: bytes beyond the direct weights, nanoseconds of a sample."""
+
+    size: int
+    gain: float
+
+
+def surplus(
+    kernel: Sequence[int | None], out: Sequence[int | None], attrs: dict[str, Any], isa: Isa, held: bool, alone: bool
+) -> Surplus | None:
+    """The surplus of a layer; None where the direct kernel is taken whatever happens.
+
+    Args:
+        kernel: the shape of its weights.
+        out: the output of one sample without channels. Where a size is open either tile may be chosen, and both
+            counted; for the gain it is taken as 64.
+        held: whether the weights as they came are kept besides, for pixels that the transforms can not take.
+        alone: whether no other layer has these weights, so that the direct panels are not needed.
+    """
+    if _refuses_window(kernel, attrs) is not None or None in kernel:
+        return None
+    in_c, out_c, taps = dimension(kernel[-2]), dimension(kernel[-1]), math.prod(map(dimension, kernel[:-4]))
+    shape = shape_of(in_c, out_c, [64 if size is None else size for size in out], taps)
+    best, fixed = best_tile(shape, isa), None not in out
+    if in_c < COSTS[isa.name].channels or (fixed and not best):
+        return None
+    tiles = (best,) if fixed else tuple(POINTS)
+    size = sum(4 * winograd_floats(taps * in_c, out_c, tile, chunk_of(out_c, isa), isa) for tile in tiles)
+    size += 4 * 9 * taps * in_c * out_c if held else 0
+    size -= 4 * panel_floats(9 * taps * in_c, out_c, isa) if fixed and alone else 0
+    return Surplus(max(size, 0), in_c * out_c * (cost(0, shape, isa) - cost(best, shape, isa)))
+
+
 def _refuse(tile: int) -> Callable[[Call], str | None]:
     def refuses(call: Call) -> str | None:
-        kernel, attrs = call.inputs[1], call.attrs
-        if kernel is None or len(kernel.shape) < 4 or kernel.shape[-4:-2] != (3, 3) or attrs["groups"] != 1:
-            return "not a 3x3 or d x 3 x 3 convolution of one group"
-        if max(attrs["strides"]) > 1 or max(attrs["dilation"]) > 1:
-            return "strided or dilated"
-        if call.precision == "strict":
-            return "the precision is strict"
+        kernel = call.inputs[1]
+        reason = _refuses_window(None if kernel is None else kernel.shape, call.attrs) or LEFT_OUT.get(call.precision)
+        if reason is not None or kernel is None:
+            return reason
         if 0 in call.outputs[0].shape[1:] or kernel.shape[-2] == 0:
             return "no elements"
         reason = refuse_weights(call)
@@ -181,6 +222,11 @@ def transform_weights(kernel: Array, tile: int, chunk: int, isa: Isa) -> Array:
         packed[:BOUND_FLOATS] = 0
         packed[0] = 4.0 * _growth(tile) * largest
     return packed
+
+
+def chunk_of(out_c: int, isa: Isa) -> int:
+    """How many columns are transformed and multiplied together."""
+    return 128 if out_c >= 256 else min(64, -(-out_c // isa.tile_n) * isa.tile_n)
 
 
 def winograd_floats(in_c: int, out_c: int, tile: int, chunk: int, isa: Isa) -> int:
@@ -239,7 +285,7 @@ def _lay(tile: int) -> Callable[[Call], Layout]:
         if taps == 1 and pad_d == 0 and shape.out[0] == size[0]:
             batch, size, shape = batch * size[0], (1, *size[1:]), shape._replace(out=(1, *shape.out[1:]))
         places = batch * _places(shape, tile)
-        chunk = 128 if out_c >= 256 else min(64, -(-out_c // isa.tile_n) * isa.tile_n)
+        chunk = chunk_of(out_c, isa)
         block = blocks(max(1, places), shape, tile, chunk, call.threads)
         fields = {
             "x": operand(0),

@@ -11,7 +11,7 @@ arguments for the smaller batch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -107,6 +107,7 @@ def make_plan(
     isa: Isa | None,
     threads: int,
     precision: str = "default",
+    with_winograd: Collection[Node] | None = None,
 ) -> Plan:
     """Plan a graph for concrete input shapes.
 
@@ -116,12 +117,13 @@ def make_plan(
         bindings: where packed weights will be found.
         isa: whose kernels to use; None: references only.
         threads: how many share the steps.
-        precision: "default" or "strict".
+        precision: "default", "strict" or "bounded".
+        with_winograd: the nodes that may use Winograd's method, None: all.
 
     Raises:
         ShapeError: the shapes do not fit together; the message names the layer.
     """
-    planner = _Planner(schedule, bindings, isa, threads, precision, input_shapes)
+    planner = _Planner(schedule, bindings, isa, threads, precision, input_shapes, with_winograd)
     planner.choose_kernels()
     planner.give_memory()
     planner.write_program()
@@ -154,7 +156,15 @@ def scaled_plan(plan: Plan, batch: int) -> Plan | None:
 
 def _key(node: Node, call: Call) -> tuple[Any, ...] | None:
     """Equal for two nodes of which kernels are asked the same; None where attributes can not be compared."""
-    key = (node.op.name, tuple(call.attrs.items()), repr(call.attrs), call.inputs, call.outputs, call.known)
+    key = (
+        node.op.name,
+        tuple(call.attrs.items()),
+        repr(call.attrs),
+        call.inputs,
+        call.outputs,
+        call.known,
+        call.precision,
+    )
     try:
         hash(key)
     except TypeError:
@@ -171,12 +181,14 @@ class _Planner:
         threads: int,
         precision: str,
         input_shapes: Sequence[Shape],
+        with_winograd: Collection[Node] | None,
     ) -> None:
         self.graph = schedule.graph
         self.bindings = bindings
         self.isa = isa
         self.threads = threads
         self.precision = precision
+        self._with_winograd = with_winograd
         found = Concrete(self.graph, schedule.order, input_shapes)
         self.order = found.order
         self._keys: dict[Node, tuple[Any, ...] | None] = {}
@@ -190,6 +202,10 @@ class _Planner:
         return self.plan.specs.get(value, value.spec)
 
     # 2
+
+    def _precision(self, node: Node) -> str:
+        bounded = self._with_winograd is not None and node not in self._with_winograd
+        return "bounded" if bounded and self.precision == "default" else self.precision
 
     def choose_kernels(self) -> None:
         chosen: dict[Any, tuple[KernelDef | None, str]] = {}
@@ -205,7 +221,7 @@ class _Planner:
                     tuple(value is None or value.stage != "run" for value in node.inputs),
                     self.isa,
                     self.threads,
-                    self.precision,
+                    self._precision(node),
                 )
                 key = self._keys[node] = _key(node, call)
                 if key is None or key not in chosen:
@@ -217,7 +233,7 @@ class _Planner:
             planned = PlannedNode(node, kernel, call, reason)
             if "body" in node.attrs and self.isa is not None:
                 given = [self._spec(value) for value in node.inputs if value is not None]
-                planned.body = BodyPlan(node, given, self.bindings, self.isa, self.threads, self.precision)
+                planned.body = BodyPlan(node, given, self.bindings, self.isa, self.threads, self._precision(node))
                 self.plan.scaling = None
             self.plan.nodes.append(planned)
         self._windows = windows = find_windows(self.plan.nodes, self.plan.specs, self.graph.results())

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from graphflow.config import as_precision, precision
+from graphflow.config import as_precision, as_winograd_memory, precision, winograd_memory
 from graphflow.epoch import EPOCH
 from graphflow.errors import ArgumentError, DataError, GraphError, GraphflowError, located
 from graphflow.garbage import full_collections_put_off
@@ -21,6 +21,7 @@ from graphflow.knobs import knobs
 from graphflow.ops.lookup import index_error
 from graphflow.passes import tune
 from graphflow.runtime.bindings import Bindings
+from graphflow.runtime.budget import with_winograd
 from graphflow.runtime.feed import as_input, check_names
 from graphflow.runtime.plan import Plan, PlannedNode, make_plan, scaled_plan
 from graphflow.runtime.scan import BodyPlan
@@ -41,6 +42,9 @@ class Session:
 
     Weights are read from the graph's variables: after `set_weights` the next run uses the new ones.
 
+    Attributes:
+        precision, winograd_memory: as `graphflow.config` or the knobs said when it was made; it keeps them.
+
     Example:
         >>> import numpy as np
         >>> from graphflow import Input, Model
@@ -55,6 +59,8 @@ class Session:
     def __init__(self, graph: Graph) -> None:
         self._portable = to_data(graph)
         self.precision = as_precision(knob("precision") or precision())
+        bound: int = knob("winograd_memory")
+        self.winograd_memory = winograd_memory() if bound == -1 else as_winograd_memory(None if bound == -2 else bound)
         self._prepare()
 
     def _prepare(self) -> None:
@@ -63,6 +69,7 @@ class Session:
         self.output_names = list(self.graph.output_names)
         self.journal = tune(self.graph)
         self._isa = None if knob("reference") else instruction_sets.current()
+        self._with_winograd = with_winograd(self.graph, self._isa, self.winograd_memory)
         self._variables = [one for one in self.graph.variables() if not one.changes_in_runs]
         self._stateful = bool(self.graph.updates)
         self._bindings = Bindings()
@@ -98,12 +105,13 @@ class Session:
         return made
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"portable": self._portable, "precision": self.precision}
+        return {"portable": self._portable, "precision": self.precision, "winograd_memory": self.winograd_memory}
 
     @full_collections_put_off()
     def __setstate__(self, state: dict[str, Any]) -> None:
         self._portable = state["portable"]
         self.precision = state["precision"]
+        self.winograd_memory = state["winograd_memory"]
         self._prepare()
 
     def run(self, inputs: Sequence[Any] | Mapping[str, Any], out: Sequence[Array] | None = None) -> list[Array]:
@@ -176,16 +184,20 @@ class Session:
     def _made(self, shapes: Sequence[Shape], threads: int) -> Plan:
         """A plan that scales one for a larger batch, if there is one, else a new one."""
         if not self._schedule.batched or len({shape[0] for shape in shapes}) != 1:
-            return make_plan(self._schedule, shapes, self._bindings, self._isa, threads, self.precision)
+            return self._new_plan(shapes, threads)
         kind = (tuple(shape[1:] for shape in shapes), threads)
         larger = self._largest.get(kind)
         scaled = None if larger is None else scaled_plan(larger, int(shapes[0][0] or 0))
         if scaled is not None:
             return scaled
-        made = make_plan(self._schedule, shapes, self._bindings, self._isa, threads, self.precision)
+        made = self._new_plan(shapes, threads)
         if larger is None or larger.scaling is None or (made.scaling and made.scaling.batch > larger.scaling.batch):
             self._largest[kind] = made
         return made
+
+    def _new_plan(self, shapes: Sequence[Shape], threads: int) -> Plan:
+        given = self._schedule, shapes, self._bindings, self._isa, threads, self.precision
+        return make_plan(*given, self._with_winograd)
 
     def _take_context(self, plan: Plan) -> Any:
         from graphflow.runtime._executor import Context
