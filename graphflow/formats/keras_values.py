@@ -163,7 +163,10 @@ def _registered(kind: str, value: Any, reading: Reading) -> Any:
 
 
 def _dtype(value: Any, reading: Reading) -> Any:
-    """A data type or the name of a policy that computes and stores in one type."""
+    """A data type or the name of a policy that computes and stores in one type.
+
+    A mixed policy, which computes in another type than it stores, is taken as what custom_objects say of its name.
+    """
     policy = "DTypePolicy"
     if isinstance(value, dict):
         policy = str(value.get("class_name"))
@@ -171,7 +174,17 @@ def _dtype(value: Any, reading: Reading) -> Any:
         value = config.get("name") if isinstance(config, dict) else None
     if value is None:
         return None
-    if policy not in ("DTypePolicy", "Policy", "PolicyV1") or not isinstance(value, str) or value.startswith("mixed_"):
+    known = custom_objects()
+    if isinstance(value, str) and value.startswith("mixed_"):
+        if value not in known:
+            reading.refuse(
+                f"the dtype policy {shown(value)} is not supported; "
+                f"custom_objects={{{shown(value)}: 'float32'}} computes in float32."
+            )
+            return None
+        value = known[value]
+        reading.quirk("custom")
+    if policy not in ("DTypePolicy", "Policy", "PolicyV1") or not isinstance(value, str):
         reading.refuse(f"the dtype policy {policy} {value!r:.80} is not supported.")
         return None
     if value == "_infer":
