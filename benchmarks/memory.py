@@ -212,9 +212,9 @@ def main() -> None:
                 rows.append({"model": name, "batch": batch, "engine": engine, **row})
                 figures = ", ".join(f"{k} {v / 1e6:.1f}" if isinstance(v, int) else v for k, v in row.items())
                 print(f"{name:<16} {batch:>3} {engine:<18} {figures} MB", flush=True)
+                if given.json:  # after each row, as a long run may be ended
+                    given.json.write_text(json.dumps(rows, indent=1))
     print("\n".join(table(rows)))
-    if given.json:
-        given.json.write_text(json.dumps(rows, indent=1))
 
 
 if __name__ == "__main__":

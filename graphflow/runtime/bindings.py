@@ -20,8 +20,8 @@ Array = np.ndarray[Any, Any]
 Key = tuple[tuple[Value | None, ...], str]
 SIDE_BY_SIDE_FROM = 1_000_000
 """Elements from which threads are worth starting."""
-TRIM_FROM = 4_000_000
-"""Elements after which what the C library keeps of freed memory is given back, before an arena is asked for."""
+TRIM_FROM = 500_000
+"""Elements of an array after which what the C library keeps of the memory that was used on the way is given back."""
 
 
 class Bindings:
@@ -76,13 +76,12 @@ class Bindings:
         """
         missing = [key for key in dict.fromkeys(keys) if key not in self._arrays]
         missing.sort(key=lambda key: (_size(key), not key[1]))
-        elements = sum(map(_size, missing))
-        if threads > 1 and elements >= SIDE_BY_SIDE_FROM:
+        if threads > 1 and sum(map(_size, missing)) >= SIDE_BY_SIDE_FROM:
 
             def work() -> None:
                 while missing:
                     with contextlib.suppress(Exception):  # what fails is made again below, where it can be told
-                        self.array(missing.pop())
+                        self._make(missing.pop())
 
             others = [threading.Thread(target=work) for _ in range(threads - 1)]
             for one in others:
@@ -91,12 +90,15 @@ class Bindings:
             for one in others:
                 one.join()
         while missing:
-            self.array(missing.pop())
-        if elements >= TRIM_FROM:
+            self._make(missing.pop())
+        return [self.array(key) for key in keys]
+
+    def _make(self, key: Key) -> None:
+        self.array(key)
+        if _size(key) >= TRIM_FROM:
             from graphflow.runtime._executor import trim_memory
 
             trim_memory()
-        return [self.array(key) for key in keys]
 
     def forget(self, changed: Collection[Variable] | None = None) -> None:
         """Let everything be computed anew, or what depends on some variables."""
