@@ -21,9 +21,8 @@ from graphflow.formats.limits import DEFAULT_LIMITS, Limits, shown
 from graphflow.formats.zip_directory import DEFLATED, Bytes, Entry, read_directory
 from graphflow.mapped import drop_pages
 
-_BLOCK = 8 << 20
-_LARGE = 16 << 20
-"""Bytes of data that are not left in memory as a whole while they are read."""
+_BLOCK = 4 << 20
+"""Bytes that are read at once; what is larger is not left in memory as a whole while it is read."""
 
 
 def map_file(path: str | os.PathLike[str], limits: Limits = DEFAULT_LIMITS) -> Bytes:
@@ -80,7 +79,7 @@ def checksum(data: Bytes) -> int:
     for at in range(0, len(data), _BLOCK):
         block = data[at : at + _BLOCK]
         value = zlib.crc32(block.data, value)
-        if len(data) >= _LARGE:
+        if len(data) > _BLOCK:
             drop_pages(block)
     return value
 

@@ -20,6 +20,9 @@ Array = np.ndarray[Any, Any]
 Key = tuple[tuple[Value | None, ...], str]
 SIDE_BY_SIDE_FROM = 1_000_000
 """Elements from which threads are worth starting."""
+ELEMENTWISE = frozenset(("add", "cast", "divide", "multiply", "subtract"))
+IN_PARTS_FROM = 1 << 18
+"""Elements of which what is computed on the way to them is kept small."""
 TRIM_FROM = 500_000
 """Elements of an array after which what the C library keeps of the memory that was used on the way is given back."""
 
@@ -135,7 +138,46 @@ def sources(values: Iterable[Value | None]) -> set[Variable]:
 
 def evaluate(value: Value) -> Array:
     """A value that depends on constants and variables alone, computed by the references."""
-    known: dict[Value, Array] = {}
+    if (element_count(value.spec.shape) or 0) >= IN_PARTS_FROM:
+        found = _in_parts(value)
+        if found is not None:
+            return found
+    return _evaluate(value, {})
+
+
+def _in_parts(value: Value) -> Array | None:
+    """What elementwise operations make of one large array, part by part of its first axis; None if it is not that.
+
+    So what lies between, in float64 where a normalisation is folded into weights, never is in memory as a whole.
+    """
+    shape: Any = value.spec.shape
+    whole: list[Value] = []
+    small: dict[Value, Array] = {}
+    stack, seen = [value], {value}
+    while stack:
+        top = stack.pop()
+        if top.spec.shape == shape and top.node is None:
+            whole.append(top)
+        elif top.spec.shape == shape and top.node is not None and top.node.op.name in ELEMENTWISE:
+            inputs = [one for one in top.node.inputs if one is not None and one not in seen]
+            seen.update(inputs)
+            stack += inputs
+        elif len(top.spec.shape) < len(shape) or top.spec.shape[0] == 1:
+            small[top] = _evaluate(top, {})
+        else:
+            return None
+    if value.node is None:
+        return None
+    result = np.empty(shape, value.spec.dtype)
+    step = max(1, shape[0] * IN_PARTS_FROM // result.size)
+    for at in range(0, shape[0], step):
+        parts = {one: _evaluate(one, {})[at : at + step] for one in whole}
+        result[at : at + step] = _evaluate(value, {**small, **parts})
+    return result
+
+
+def _evaluate(value: Value, given: dict[Value, Array]) -> Array:
+    known = dict(given)
     stack = [value]
     while stack:
         top = stack[-1]
