@@ -300,6 +300,7 @@ static int gf_conv_f32(const void *arguments, int64_t begin, int64_t end, gf_wor
         const int64_t channel = group * g->out_c, at = image * image_size;
         gf_columns all;
         all.k = c.k;
+        all.depth = 0;
         all.w = g->w + group * c.k * gf_ceil_div(g->out_c, GF_VL) * GF_VL;
         all.bias = g->bias ? g->bias + channel : 0;
         all.residual = g->residual ? g->residual + at * g->ldr + channel : 0;

@@ -56,10 +56,11 @@
 
 /* y[m, n] = act(x[m, k] . w[k, n] + bias[n] + residual[m, n]). w is packed in panels (see gemm.h).
  * Items: ceil(m / block_m) row blocks x ceil(n / block_n) column blocks, row blocks outermost; block_n is a multiple
- * of tile_n. */
+ * of tile_n. With block_k, that many elements of k at a time and x copied into scratch: block_m rows of block_k rounded
+ * up to an odd number of lines, and, where block_k < k, of 512 more floats. */
 #define GF_GEMM_FIELDS(P, I, F) \
     P(const float, x) P(const float, w) P(const float, bias) P(const float, residual) P(float, y) \
-    I(m) I(n) I(k) I(ldx) I(ldr) I(ldy) I(block_m) I(block_n) GF_EPILOGUE_FIELDS(P, I, F)
+    I(m) I(n) I(k) I(ldx) I(ldr) I(ldy) I(block_m) I(block_n) I(block_k) GF_EPILOGUE_FIELDS(P, I, F)
 
 /* Convolution of up to three dimensions, channels last, x (batch, in_d, in_h, in_w, groups * in_c) with ldx elements
  * from pixel to pixel, y (batch, out_d, out_h, out_w, groups * out_c). in_c and out_c are per group. pad_* is what
@@ -154,8 +155,9 @@
     I(batch) I(channels) I(in_d) I(in_h) I(in_w) I(out_d) I(out_h) I(out_w) I(kernel_d) I(kernel_h) I(kernel_w) \
     I(stride_d) I(stride_h) I(stride_w) I(pad_d) I(pad_h) I(pad_w) I(ldx) I(ldy) I(kind)
 
-/* x (outer, middle, inner) to y (outer, inner); `kind` is one of GF_REDUCTIONS. Items: outer. */
-#define GF_REDUCE_FIELDS(P, I, F) P(const float, x) P(float, y) I(outer) I(middle) I(inner) I(kind)
+/* x (outer, middle, inner) to y (outer, inner); `kind` is one of GF_REDUCTIONS. Items: outer * ceil(inner / block) runs of
+ * columns; block is at least inner, or a multiple of 16. */
+#define GF_REDUCE_FIELDS(P, I, F) P(const float, x) P(float, y) I(outer) I(middle) I(inner) I(block) I(kind)
 
 /* Over the last axis of x (rows, n); `log`: its logarithm. Items: rows. */
 #define GF_SOFTMAX_FIELDS(P, I, F) P(const float, x) P(float, y) I(rows) I(n) I(log)

@@ -27,6 +27,9 @@ typedef struct gf_tile {
     int64_t taps[3], a_step[3], b_step[3], run;
     const float *prefetch, *prefetch_too; /* what to bring into the cache meanwhile, a line of each for two k */
     const float *next, *next_end;         /* what the next block of rows will read */
+    const float *begun;                   /* the sums of the k elements before these; null: there are none */
+    float *unfinished;                    /* where the sums go because more k elements follow; null: none do */
+    int64_t ld_sums;                      /* of both, from row to row */
     const float *bias, *residual;
     float *y;
     const int64_t *at; /* row r goes to row at[r] of y and residual; null: to row r */
@@ -55,6 +58,7 @@ GF_INLINE int gf_clamps(const gf_tile *t) { return t->act == GF_ACT_relu || t->a
 
 static void gf_set_activation(gf_tile *t, int64_t act, double alpha, double beta, double gamma)
 {
+    t->begun = t->unfinished = 0;
     t->act = act;
     t->alpha = alpha;
     t->beta = beta;
@@ -143,9 +147,15 @@ GF_INLINE void gf_tile_body(const gf_tile *t, int rows, int vecs)
     gf_vec acc[2 * GF_TILE_M];
     const int64_t lda = t->lda, panel = t->panel, run = t->run, width = (vecs == 1 ? 1 : 2) * GF_VL;
     const float *ahead = t->prefetch, *ahead_too = t->prefetch_too;
+    if (vecs <= 2 && t->begun) {
 #pragma GCC unroll 32
-    for (int i = 0; i < rows * vecs; ++i)
-        acc[i] = v_set1(0.0f);
+        for (int i = 0; i < rows * vecs; ++i)
+            acc[i] = v_load(t->begun + i / vecs * t->ld_sums + i % vecs * GF_VL);
+    } else {
+#pragma GCC unroll 32
+        for (int i = 0; i < rows * vecs; ++i)
+            acc[i] = v_set1(0.0f);
+    }
     gf_fetch_ends(t, rows, vecs);
     for (int64_t d = 0; d < t->taps[0]; ++d)
         for (int64_t h = 0; h < t->taps[1]; ++h)
@@ -176,6 +186,12 @@ GF_INLINE void gf_tile_body(const gf_tile *t, int rows, int vecs)
                     gf_step(acc, a, lda, b, panel, rows, vecs);
             }
 
+    if (vecs <= 2 && t->unfinished) {
+#pragma GCC unroll 32
+        for (int i = 0; i < rows * vecs; ++i)
+            v_store(t->unfinished + i / vecs * t->ld_sums + i % vecs * GF_VL, acc[i]);
+        return;
+    }
     if (t->columns < vecs * GF_VL || !(t->act == GF_ACT_linear || gf_clamps(t))) {
         float sums[2 * GF_TILE_M * GF_VL];
 #pragma GCC unroll 32
@@ -228,6 +244,7 @@ typedef void (*gf_tile_function)(const gf_tile *);
 static const gf_tile_function gf_tiles[GF_TILE_M][2] = {GF_TILES(GF_TILE_ROW)};
 
 GF_INLINE int64_t gf_ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+GF_INLINE int64_t gf_whole_vectors(int64_t n) { return gf_ceil_div(n, GF_VL) * GF_VL; }
 GF_INLINE int64_t gf_min(int64_t a, int64_t b) { return a < b ? a : b; }
 GF_INLINE int64_t gf_max(int64_t a, int64_t b) { return a > b ? a : b; }
 
@@ -242,7 +259,8 @@ GF_INLINE void gf_run_tile(gf_tile *t, int64_t rows, int64_t columns)
 typedef struct gf_columns {
     const float *w, *bias, *residual;
     float *y;
-    int64_t k;
+    int64_t k;     /* from panel to panel */
+    int64_t depth; /* elements of k that a tile takes: all, or a block of them; 0 for all */
 } gf_columns;
 
 GF_INLINE void gf_set_column(gf_tile *t, const gf_columns *all, int64_t column, int64_t row)
@@ -256,12 +274,12 @@ GF_INLINE void gf_set_column(gf_tile *t, const gf_columns *all, int64_t column, 
 /* The first tiles of a panel fetch the next one, each its share; the others what the next block of rows will read. */
 GF_INLINE void gf_set_prefetch(gf_tile *t, const gf_columns *all, int64_t tile, int64_t tiles)
 {
-    const int64_t share = all->k / 2 * GF_LINE, streams = tiles < GF_TILE_N / 8 ? 2 : 1;
-    const int64_t fetched = tile * streams * share, panel = GF_TILE_N * all->k;
+    const int64_t depth = all->depth ? all->depth : all->k, share = depth / 2 * GF_LINE;
+    const int64_t streams = tiles < GF_TILE_N / 8 ? 2 : 1, fetched = tile * streams * share;
     t->prefetch = t->prefetch_too = t->b;
-    if (fetched < panel) {
-        t->prefetch = t->b + panel + fetched;
-        if (streams == 2 && fetched + share < panel) {
+    if (fetched < GF_TILE_N * depth) {
+        t->prefetch = t->b + GF_TILE_N * all->k + fetched;
+        if (streams == 2 && fetched + share < GF_TILE_N * depth) {
             t->prefetch_too = t->prefetch + share;
             return;
         }
@@ -304,6 +322,52 @@ static void gf_multiply(gf_tile *t, const gf_columns *all, const float *x, int64
     }
 }
 
+enum { GF_WAITING = 512 /* columns whose unfinished sums are kept */, GF_MERELY = 10 /* rows that are not copied */ };
+
+/* What gf_multiply does, `depth` elements of k after another. Of them the rows are copied into scratch first, an odd
+ * number of lines apart: rows that lie a multiple of a page apart all fall into the same few places of the first-level
+ * cache, and drive each other out of it. Sums wait in scratch for the rest of their k elements.
+ *
+ *     scratch    rows x gf_spread_row(depth)  |  where depth < k: rows x GF_WAITING
+ */
+GF_INLINE int64_t gf_spread_row(int64_t depth) { return (gf_ceil_div(depth, GF_LINE) | 1) * GF_LINE; }
+
+static void gf_multiply_in_parts(gf_tile *t, const gf_columns *all, const float *x, int64_t ldx, int64_t rows,
+                                 int64_t first, int64_t last, int64_t depth, float *scratch)
+{
+    const int64_t tiles = gf_ceil_div(rows, GF_TILE_M), ld = gf_spread_row(depth);
+    const int64_t most = depth < all->k ? GF_WAITING : last - first;
+    float *const sums = scratch + rows * ld;
+    gf_columns part = *all;
+    t->panel = all->k * GF_TILE_N;
+    t->ld_sums = GF_WAITING;
+    for (int64_t left = first, right; left < last; left = right) {
+        right = gf_min(left + most, last);
+        for (int64_t done = 0; done < all->k; done += depth) {
+            part.depth = gf_min(depth, all->k - done);
+            gf_set_plain(t, part.depth, ld);
+            for (int64_t row = 0; row < rows && (left == first || depth < all->k); ++row)
+                memcpy(scratch + row * ld, x + row * ldx + done, (size_t)part.depth * sizeof(float));
+            for (int64_t column = left; column < right; column += GF_TILE_N) {
+                const int64_t width = last - column > GF_VL ? GF_TILE_N : GF_VL;
+                for (int64_t i = 0, row = 0; i < tiles; ++i) {
+                    const int64_t height = rows / tiles + (i < rows % tiles);
+                    float *waiting = sums + row * GF_WAITING + column - left;
+                    t->a = scratch + row * ld;
+                    t->begun = done ? waiting : 0;
+                    t->unfinished = done + part.depth < all->k ? waiting : 0;
+                    gf_set_column(t, &part, column, row);
+                    t->b += done * width;
+                    gf_set_prefetch(t, &part, i, tiles);
+                    gf_run_tile(t, height, last - column);
+                    row += height;
+                }
+            }
+        }
+    }
+    t->begun = t->unfinished = 0;
+}
+
 /* What the next block of rows will read. */
 GF_INLINE void gf_set_next(gf_tile *t, const float *next, const float *end)
 {
@@ -316,9 +380,7 @@ static int gf_gemm_f32(const void *arguments, int64_t begin, int64_t end, gf_wor
     const gf_gemm_f32_args *g = arguments;
     const int64_t across = gf_ceil_div(g->n, g->block_n);
     gf_tile t;
-    (void)worker;
     t.at = 0;
-    gf_set_plain(&t, g->k, g->ldx);
     gf_set_activation(&t, g->act, g->alpha, g->beta, g->gamma);
     t.ldr = g->ldr;
     t.ldy = g->ldy;
@@ -326,7 +388,13 @@ static int gf_gemm_f32(const void *arguments, int64_t begin, int64_t end, gf_wor
         int64_t row = item / across * g->block_m, first = item % across * g->block_n;
         int64_t rows = g->m - row < g->block_m ? g->m - row : g->block_m;
         int64_t last = g->n - first < g->block_n ? g->n : first + g->block_n;
-        gf_columns all = {g->w, g->bias, g->residual ? g->residual + row * g->ldr : 0, g->y + row * g->ldy, g->k};
+        gf_columns all = {g->w, g->bias, g->residual ? g->residual + row * g->ldr : 0, g->y + row * g->ldy, g->k, 0};
+        if (g->block_k && rows > GF_MERELY) {
+            gf_multiply_in_parts(&t, &all, g->x + row * g->ldx, g->ldx, rows, first, last, g->block_k,
+                                 (float *)worker->scratch);
+            continue;
+        }
+        gf_set_plain(&t, g->k, g->ldx);
         if (g->ldx == g->k && item + 1 < end && first == 0)
             gf_set_next(&t, g->x + (row + g->block_m) * g->k, g->x + gf_min(row + 2 * g->block_m, g->m) * g->k);
         gf_multiply(&t, &all, g->x + row * g->ldx, rows, first, last);

@@ -10,23 +10,30 @@
 #include "conv.h"
 #include "movement.h"
 
-/* w (k, width) = b (k, columns) with strides sk and sn, zeros behind. */
-static void gf_pack_panel(const float *b, int64_t sk, int64_t sn, float *w, int64_t k, int64_t columns, int64_t width)
+/* Panels of b (k, columns) with strides sk and sn, zeros behind the last. */
+static void gf_pack_panels(const float *b, int64_t sk, int64_t sn, float *w, int64_t k, int64_t columns)
 {
-    const int64_t fours = sk == 1 && sn != 1 ? columns / 4 * 4 : 0, tall = k / 4 * 4, bytes = (int64_t)sizeof(float);
-    for (int64_t i = 0; i < k && columns < width; i++)
-        gf_zero_floats(w + i * width + columns, width - columns);
-    if (sn == 1) {
-        for (int64_t i = 0; i < k; i++)
-            gf_copy_floats(w + i * width, b + i * sk, columns);
-        return;
+    const int64_t bytes = (int64_t)sizeof(float);
+    for (int64_t i = 0; i < k && sn == 1; i++)
+        for (int64_t c = 0; c < columns; c += GF_TILE_N) {
+            const int64_t wide = gf_min(columns - c, GF_TILE_N), width = gf_whole_vectors(wide);
+            float *row = w + c * k + i * width;
+            gf_copy_floats(row, b + i * sk + c, wide);
+            gf_zero_floats(row + wide, width - wide);
+        }
+    for (int64_t c = 0; c < columns && sn != 1; c += GF_TILE_N, w += k * GF_TILE_N) {
+        const int64_t wide = gf_min(columns - c, GF_TILE_N), width = gf_whole_vectors(wide);
+        const int64_t fours = sk == 1 ? wide / 4 * 4 : 0, tall = k / 4 * 4;
+        const float *from = b + c * sn;
+        for (int64_t i = 0; fours && i < tall; i += 4)
+            for (int64_t j = 0; j < fours; j += 4)
+                gf_turn_4x4((const char *)(from + j * sn + i), sn * bytes, (char *)(w + i * width + j), width * bytes);
+        for (int64_t i = 0; i < k; i++) {
+            for (int64_t j = i < tall ? fours : 0; j < wide; j++)
+                w[i * width + j] = from[i * sk + j * sn];
+            gf_zero_floats(w + i * width + wide, width - wide);
+        }
     }
-    for (int64_t i = 0; fours && i < tall; i += 4)
-        for (int64_t j = 0; j < fours; j += 4)
-            gf_turn_4x4((const char *)(b + j * sn + i), sn * bytes, (char *)(w + i * width + j), width * bytes);
-    for (int64_t i = 0; i < k; i++)
-        for (int64_t j = i < tall ? fours : 0; j < columns; j++)
-            w[i * width + j] = b[i * sk + j * sn];
 }
 
 static int gf_matmul_f32(const void *arguments, int64_t begin, int64_t end, gf_worker *worker)
@@ -49,11 +56,9 @@ static int gf_matmul_f32(const void *arguments, int64_t begin, int64_t end, gf_w
         const float *b = g->b + i0 * g->b0 + i1 * g->b1 + i2 * g->b2 + i3 * g->b3 + first * g->sn;
         float *y = g->y + i0 * g->y0 + i1 * g->y1 + i2 * g->y2 + i3 * g->y3 + row * g->ldy + first;
         const int64_t rows = gf_min(g->m - row, g->block_m), columns = gf_min(g->n - first, g->block_n);
-        const gf_columns all = {packed, g->bias ? g->bias + first : 0, 0, y, g->k};
-        for (int64_t c = 0; c < columns && held != block; c += GF_TILE_N) {
-            const int64_t wide = gf_min(columns - c, GF_TILE_N), width = gf_ceil_div(wide, GF_VL) * GF_VL;
-            gf_pack_panel(b + c * g->sn, g->sk, g->sn, packed + c * g->k, g->k, wide, width);
-        }
+        const gf_columns all = {packed, g->bias ? g->bias + first : 0, 0, y, g->k, 0};
+        if (held != block)
+            gf_pack_panels(b, g->sk, g->sn, packed, g->k, columns);
         held = block;
         gf_multiply(&t, &all, a, rows, 0, columns);
     }

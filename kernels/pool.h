@@ -6,7 +6,7 @@
 #ifndef GF_POOL_H
 #define GF_POOL_H
 
-#include "reduce.h"
+#include "pool_windows.h"
 
 enum { GF_LINE = 2048 /* elements of a run of folded columns */, GF_FEW = 8 /* channels */ };
 
@@ -46,34 +46,47 @@ static void gf_pool_nothing(const gf_pool_row *r, int64_t first, int64_t last)
             r->y[ow * r->s->ldy + c] = r->kind == GF_REDUCE_max ? -__builtin_inff() : __builtin_nanf("");
 }
 
+/* Windows [ow, stop) lie inside. Returns whether they are done. */
+static int gf_pool_full(const gf_pool_row *r, int64_t ow, int64_t stop)
+{
+    const gf_pool_f32_args *s = r->s;
+    const int64_t size = (r->d1 - r->d0) * (r->h1 - r->h0) * s->kernel_w, w0 = ow * s->stride_w - s->pad_w;
+    const int64_t lines = gf_smaller(s->stride_h, s->kernel_h), step = s->stride_w * s->ldx, pitch = s->in_w * s->ldx;
+    const float *p[GF_FOLD];
+    int rows = 0;
+    if (size > GF_FOLD || ow >= stop)
+        return 0;
+    for (int64_t d = r->d0; d < r->d1; d++)
+        for (int64_t h = r->h0; h < r->h1; h++)
+            for (int64_t w = w0; w < w0 + s->kernel_w; w++)
+                p[rows++] = r->x + ((d * s->in_h + h) * s->in_w + w) * s->ldx;
+    const gf_pool_ahead ahead = {
+        .x = r->x + (((r->d1 - 1) * s->in_h + gf_larger(r->h1 - lines, r->h0)) * s->in_w + w0) * s->ldx,
+        .rows = lines,
+        .pitch = pitch,
+        .step = step,
+        .windows = stop - ow,
+        .ahead = 1 + GF_AHEAD / (step * (int64_t)sizeof(float)),
+        .down = s->stride_h * pitch,
+    };
+    return gf_pool_windows(r->kind, rows, p, step, stop - ow, r->y + ow * s->ldy, s->ldy, s->channels, &ahead);
+}
+
 static void gf_pool_wide(const gf_pool_row *r)
 {
     const gf_pool_f32_args *s = r->s;
-    const int64_t full = (r->d1 - r->d0) * (r->h1 - r->h0) * s->kernel_w;
-    const float *p[GF_FOLD], *next[GF_FOLD]; /* next: the pixels of the next full window */
-    int known = 0;
+    const int64_t last = s->in_w + s->pad_w - s->kernel_w; /* a full window begins here at most, counted with padding */
+    const int64_t from = (gf_larger(s->pad_w, 0) + s->stride_w - 1) / s->stride_w;
+    const int64_t to = last < 0 ? 0 : gf_smaller(last / s->stride_w + 1, s->out_w);
     for (int64_t ow = 0; ow < s->out_w; ow++) {
         const int64_t start = ow * s->stride_w - s->pad_w;
         const int64_t w0 = gf_larger(start, 0), w1 = gf_smaller(start + s->kernel_w, s->in_w);
-        float *y = r->y + ow * s->ldy;
-        if (w0 >= w1) {
+        if (ow == from && gf_pool_full(r, from, to))
+            ow = to - 1;
+        else if (w0 >= w1)
             gf_pool_nothing(r, ow, ow + 1);
-            continue;
-        }
-        if (full > GF_FOLD || w1 - w0 < s->kernel_w) {
-            gf_pool_window(r, r->kind, w0, w1, y, s->channels);
-            continue;
-        }
-        if (!known)
-            for (int64_t d = r->d0; d < r->d1; d++)
-                for (int64_t h = r->h0; h < r->h1; h++)
-                    for (int64_t w = w0; w < w1; w++)
-                        next[known++] = r->x + ((d * s->in_h + h) * s->in_w + w) * s->ldx;
-        for (int j = 0; j < known; j++) {
-            p[j] = next[j];
-            next[j] += s->stride_w * s->ldx;
-        }
-        gf_fold(r->kind, known, p, y, s->channels, (float)known);
+        else
+            gf_pool_window(r, r->kind, w0, w1, r->y + ow * s->ldy, s->channels);
     }
 }
 

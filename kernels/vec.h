@@ -1,4 +1,5 @@
-/* One small set of vector verbs per instruction set: load, store, partial load and store, set1, add, mul, fma.
+/* One small set of vector verbs per instruction set: load, store, partial load and store, set1, add, mul, fma,
+ * quotient, the greater of two, and flags of lanes that are NaN.
  *
  * v_fma is fused where the instruction set has it and a product followed by a sum where it has not; within one
  * instruction set it is always the same one. Plain loops that the compiler vectorises need none of this.
@@ -23,6 +24,21 @@ GF_INLINE gf_vec v_set1(float a) { return _mm512_set1_ps(a); }
 GF_INLINE gf_vec v_add(gf_vec a, gf_vec b) { return _mm512_add_ps(a, b); }
 GF_INLINE gf_vec v_mul(gf_vec a, gf_vec b) { return _mm512_mul_ps(a, b); }
 GF_INLINE gf_vec v_fma(gf_vec a, gf_vec b, gf_vec c) { return _mm512_fmadd_ps(a, b, c); }
+/* a / b, rounded as division is but for denormals: an estimate and its remainder, which is NaN where a is not finite */
+GF_INLINE gf_vec v_quotient(gf_vec a, gf_vec b)
+{
+    const gf_vec one_over = _mm512_div_ps(_mm512_set1_ps(1.0f), b), about = _mm512_mul_ps(a, one_over);
+    const gf_vec left = _mm512_fnmadd_ps(about, b, a);
+    return _mm512_mask3_fmadd_ps(left, one_over, about, _mm512_cmp_ps_mask(left, left, _CMP_ORD_Q));
+}
+typedef __mmask16 gf_flags;
+GF_INLINE gf_vec v_greater(gf_vec a, gf_vec b) { return _mm512_max_ps(a, b); }
+GF_INLINE gf_flags v_unordered(gf_vec a, gf_vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_UNORD_Q); }
+GF_INLINE gf_flags v_either(gf_flags a, gf_flags b) { return (gf_flags)(a | b); }
+GF_INLINE gf_vec v_make_nan(gf_vec a, gf_flags f)
+{
+    return _mm512_mask_mov_ps(a, f, _mm512_castsi512_ps(_mm512_set1_epi32(-1)));
+}
 
 #elif defined(GF_AVX2)
 
@@ -43,6 +59,17 @@ GF_INLINE gf_vec v_set1(float a) { return _mm256_set1_ps(a); }
 GF_INLINE gf_vec v_add(gf_vec a, gf_vec b) { return _mm256_add_ps(a, b); }
 GF_INLINE gf_vec v_mul(gf_vec a, gf_vec b) { return _mm256_mul_ps(a, b); }
 GF_INLINE gf_vec v_fma(gf_vec a, gf_vec b, gf_vec c) { return _mm256_fmadd_ps(a, b, c); }
+GF_INLINE gf_vec v_quotient(gf_vec a, gf_vec b)
+{
+    const gf_vec one_over = _mm256_div_ps(_mm256_set1_ps(1.0f), b), about = _mm256_mul_ps(a, one_over);
+    const gf_vec left = _mm256_fnmadd_ps(about, b, a);
+    return _mm256_blendv_ps(_mm256_fmadd_ps(left, one_over, about), about, _mm256_cmp_ps(left, left, _CMP_UNORD_Q));
+}
+typedef __m256 gf_flags;
+GF_INLINE gf_vec v_greater(gf_vec a, gf_vec b) { return _mm256_max_ps(a, b); }
+GF_INLINE gf_flags v_unordered(gf_vec a, gf_vec b) { return _mm256_cmp_ps(a, b, _CMP_UNORD_Q); }
+GF_INLINE gf_flags v_either(gf_flags a, gf_flags b) { return _mm256_or_ps(a, b); }
+GF_INLINE gf_vec v_make_nan(gf_vec a, gf_flags f) { return _mm256_or_ps(a, f); }
 
 #else /* plain C with vectors of four, for x86-64 without AVX2 and for other processors */
 
@@ -77,7 +104,21 @@ GF_INLINE gf_vec v_fma(gf_vec a, gf_vec b, gf_vec c)
 GF_INLINE gf_vec v_fma(gf_vec a, gf_vec b, gf_vec c) { return a * b + c; }
 #endif
 
+GF_INLINE gf_vec v_quotient(gf_vec a, gf_vec b) { return a / b; }
+typedef int32_t gf_flags __attribute__((vector_size(16)));
+GF_INLINE gf_vec v_greater(gf_vec a, gf_vec b)
+{
+    gf_flags is = (gf_flags)(a > b);
+    return (gf_vec)(((gf_flags)a & is) | ((gf_flags)b & ~is));
+}
+GF_INLINE gf_flags v_unordered(gf_vec a, gf_vec b) { return (gf_flags)(a != a) | (gf_flags)(b != b); }
+GF_INLINE gf_flags v_either(gf_flags a, gf_flags b) { return a | b; }
+GF_INLINE gf_vec v_make_nan(gf_vec a, gf_flags f) { return (gf_vec)((gf_flags)a | f); }
+
 #endif
+
+/* v_quotient wants a finite b that is no power of two, used in many quotients. The greater of both, b where they are equal or either is NaN: v_greater. Lanes where either is NaN: v_unordered;
+ * lanes so flagged become NaN: v_make_nan. */
 
 /* Fused where v_fma is, so that a scalar tail gives the bits of a vector body. */
 GF_INLINE float s_fma(float a, float b, float c)

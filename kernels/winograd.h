@@ -43,8 +43,6 @@ typedef struct gf_winograd_block {
     int64_t begin, end, from, to, first, last;
 } gf_winograd_block;
 
-GF_INLINE int64_t gf_whole_vectors(int64_t n) { return gf_ceil_div(n, GF_VL) * GF_VL; }
-
 static void gf_set_winograd(gf_winograd *w, const gf_winograd_f32_args *g, float *scratch)
 {
     const int64_t frequencies = (g->tile + 2) * (g->tile + 2), slices = g->block_d + g->kernel_d - 1;

@@ -28,17 +28,19 @@ from graphflow.kernels.products import FLOPS_PER_NS, gemm_step, row_block
 from graphflow.ops.activation import LINEAR
 
 ACTIVATION = frozenset(("activation",))
-MOST_PACKED = 1 << 16
-"""Floats of the right operand that are packed at a time."""
+MOST_PACKED = 1 << 17
+"""Floats of the right operand that are packed at a time; fewer where that would be too few blocks for the threads."""
 
 
 def matmul_step(plan: Product, left: Ref, right: Ref, out: Ref, call: Call, bias: Ref | None = None) -> Step:
     """The step that computes a planned product of operands that lie where the plan wants them."""
     isa, k, m, n = call.isa, plan.depth, plan.rows, plan.columns
     widest = max(1, MOST_PACKED // max(k.size, 1) // isa.tile_n) * isa.tile_n
-    block_n = min(-(-max(n.size, 1) // isa.tile_n) * isa.tile_n, widest)
     around = [*(Loop(1, 0, 0, 0),) * (MOST_BATCH - len(plan.batch)), *plan.batch]
     places = math.prod(loop.size for loop in around)
+    if call.threads > 1:
+        widest = min(widest, max(2, places * n.size // (4 * call.threads * isa.tile_n)) * isa.tile_n)
+    block_n = min(-(-max(n.size, 1) // isa.tile_n) * isa.tile_n, widest)
     blocks = places * -(-n.size // block_n)
     block_m = m.size if blocks >= 2 * call.threads or call.threads == 1 else row_block(m.size, k.size, n.size, isa)
     fields = {

@@ -173,6 +173,18 @@ def _refuse_reduce(call: Call) -> str | None:
     return not_float32(call)
 
 
+LINE = 16
+"""Floats in a cache line."""
+
+
+def columns_block(outer: int, inner: int, threads: int) -> int:
+    """How many columns of a reduction one item takes: all, or whole lines where there are too few rows to share."""
+    if threads == 1 or outer >= 2 * threads or inner < 2 * LINE:
+        return max(inner, 1)
+    parts = -(-2 * threads // max(outer, 1))
+    return max(1, round(inner / parts / LINE)) * LINE
+
+
 def _lay_reduce(kind: int) -> Any:
     def lay(call: Call) -> Layout:
         x = call.inputs[0]
@@ -183,8 +195,10 @@ def _lay_reduce(kind: int) -> Any:
             _count(x.shape[axes[0] : axes[-1] + 1]),
             _count(x.shape[axes[-1] + 1 :]),
         )
-        fields = {"x": operand(0), "y": result(), "outer": outer, "middle": middle, "inner": inner, "kind": kind}
-        return Layout([Step("reduce_f32", fields, outer, outer * middle * inner * 4 / BYTES_PER_NS)])
+        block = columns_block(outer, inner, call.threads)
+        fields = {"x": operand(0), "y": result(), "outer": outer, "middle": middle, "inner": inner, "block": block}
+        items = outer * -(-inner // block)
+        return Layout([Step("reduce_f32", {**fields, "kind": kind}, items, outer * middle * inner * 4 / BYTES_PER_NS)])
 
     return lay
 

@@ -54,6 +54,38 @@ def row_block(rows: int, k: int, n: int, isa: Isa) -> int:
     return _round_up(-(-max(rows, 1) // parts), isa.tile_m)
 
 
+DEEP_K, WHOLE_K, BLOCK_K, FEWEST_PANELS = 4096, 2048, 1536, 8
+LINE = 16
+"""Floats in a cache line."""
+WAITING = 512
+"""Columns whose sums wait for the rest of their k elements: GF_WAITING of gemm.h."""
+
+
+def depth_block(k: int, n: int, isa: Isa) -> int:
+    """How many elements of k are taken at a time from rows copied side by side; 0: all, from the rows as they lie.
+
+    A copy pays where enough panels read it, and where rows would fall into the same places of the first-level cache or
+    a block of them not stay in the second.
+    """
+    if isa.tile_m <= 8 or n < FEWEST_PANELS * isa.tile_n or k < 512 or (k % 512 and k <= DEEP_K):
+        return 0
+    parts = 1 if k <= WHOLE_K else -(-k // BLOCK_K)
+    return _round_up(-(-k // parts), LINE)
+
+
+def parts_scratch(block_m: int, block_k: int, k: int) -> int:
+    """Bytes that `gf_multiply_in_parts` of gemm.h wants."""
+    return 4 * block_m * ((-(-block_k // LINE) | 1) * LINE + (WAITING if block_k < k else 0)) if block_k else 0
+
+
+def even_block(rows: int, isa: Isa, threads: int) -> int:
+    """As `row_block` of rows that are copied: about a hundred, and as many blocks for each thread."""
+    most = isa.tile_m * 8
+    every = 4 * threads if threads > 1 and rows >= 2 * threads * most else 1
+    parts = max(1, round(rows / most / every)) * every
+    return -(-max(rows, 1) // parts)
+
+
 def column_block(blocks: int, n: int, isa: Isa, threads: int, narrowest: int = 2) -> int:
     """How many columns one item takes: all of them, unless there are too few row blocks to keep the threads busy."""
     whole = _round_up(max(n, 1), isa.tile_n)
@@ -84,7 +116,8 @@ def refuse_weights(call: Call) -> str | None:
 
 def gemm_step(x: Ref, w: Ref, y: Ref, m: int, n: int, k: int, call: Call, epilogue: dict[str, Any]) -> Step:
     """y (m, n) = act(x (m, k) . w + bias + residual), all without gaps."""
-    block_m = row_block(m, k, n, call.isa)
+    block_k = depth_block(k, n, call.isa)
+    block_m = even_block(m, call.isa, call.threads) if block_k else row_block(m, k, n, call.isa)
     blocks = -(-m // block_m) if m else 0
     block_n = column_block(max(blocks, 1), n, call.isa, call.threads, 4 if m <= 2 else 2)
     return Step(
@@ -101,12 +134,14 @@ def gemm_step(x: Ref, w: Ref, y: Ref, m: int, n: int, k: int, call: Call, epilog
             "ldy": n,
             "block_m": block_m,
             "block_n": block_n,
+            "block_k": block_k,
             **epilogue,
         },
         items=blocks * -(-n // block_n),
         nanoseconds=max(
             2.0 * m * n * k / FLOPS_PER_NS[call.isa.name], 4.0 * (k * n + m * k + m * n) / CACHE_BYTES_PER_NS
         ),
+        scratch=parts_scratch(block_m, block_k, k),
     )
 
 

@@ -7,6 +7,7 @@ import pytest
 from leaf_harness import ISAS, at_page_end, guarded, pack_panels, run_leaf
 
 from graphflow.kernels import _leaf
+from graphflow.kernels.products import parts_scratch
 
 EPILOGUES = {
     "linear": ((0.0, 0.0, 0.0), lambda x: x),
@@ -57,18 +58,18 @@ def close(actual, expected, scale, whole):
         np.testing.assert_array_less(np.abs(actual - expected), 1e-6 * scale + 1e-6)
 
 
-def gemm(isa, x, w, bias=None, residual=None, act="linear", block=None, pads=(0, 0, 0), ranges=None):
+def gemm(isa, x, w, bias=None, residual=None, act="linear", block=None, pads=(0, 0, 0), ranges=None, block_k=0):
     (m, k), n = x.shape, w.shape[1]
     tile_n = _leaf.TABLES[isa]["tile_n"]
     block_m, block_n = block or (max(m, 1), -(-n // tile_n) * tile_n)
     flat, y, check = spread(m, n, n + pads[2])
     run_leaf(
-        isa, "gemm_f32", -(-m // block_m) * -(-n // block_n), ranges=ranges,
+        isa, "gemm_f32", -(-m // block_m) * -(-n // block_n), parts_scratch(block_m, block_k, k), ranges,
         x=widened(x, k + pads[0]), w=at_page_end(pack_panels(w, isa)),
         bias=None if bias is None else at_page_end(bias),
         residual=None if residual is None else widened(residual, n + pads[1]),
         y=flat, m=m, n=n, k=k, ldx=k + pads[0], ldr=n + pads[1], ldy=n + pads[2],
-        block_m=block_m, block_n=block_n, **epilogue(act),
+        block_m=block_m, block_n=block_n, block_k=block_k, **epilogue(act),
     )  # fmt: skip
     check()
     return y
@@ -102,6 +103,21 @@ def test_gemm_against_reference(isa, whole):
         expected = x.astype(np.float64) @ w.astype(np.float64)
         expected = expected + (0 if bias is None else bias) + (0 if residual is None else residual)
         close(y, EPILOGUES[act][1](expected), np.abs(x).astype(np.float64) @ np.abs(w) + 4, whole and act != "clip")
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("k", [1, 40, 95])
+def test_rows_copied_a_part_of_k_at_a_time_have_the_same_bits(isa, k):
+    rng = np.random.default_rng(4)
+    tile_n = _leaf.TABLES[isa]["tile_n"]
+    for case, (m, n) in enumerate([(11, 3), (29, tile_n), (31, 3 * tile_n + 5), (47, 513), (12, 1040 + tile_n)]):
+        act = list(EPILOGUES)[case]
+        x, w, bias, residual = (values(rng, shape, False) for shape in [(m, k), (k, n), (n,), (m, n)])
+        whole = gemm(isa, x, w, bias, residual, act)
+        for block_k in (1, 16, 33, 95, 200):
+            blocks = (int(rng.integers(9, m + 3)), tile_n * int(rng.integers(1, 40)))
+            y = gemm(isa, x, w, bias, residual, act, blocks, rng.integers(0, 4, 3).tolist(), block_k=block_k)
+            np.testing.assert_array_equal(y, whole)
 
 
 @pytest.mark.parametrize("isa", ISAS)

@@ -46,7 +46,8 @@ def product(isa: str, x: Array, w: Array, bias: Array | None, residual: Array | 
     y = np.full((*x.shape[:-1], n), np.nan, np.float32)
     run_leaf(
         isa, "gemm_f32", 1 if rows else 0, x=x, w=pack_panels(w, isa), bias=bias, residual=residual, y=y, m=rows, n=n,
-        k=k, ldx=k, ldr=n, ldy=n, block_m=max(rows, 1), block_n=-(-n // 64) * 64, **act,
+        k=k, ldx=k, ldr=n, ldy=n, block_m=max(rows, 1), block_n=-(-n // 64) * 64, block_k=0,
+        **act,
     )  # fmt: skip
     return y
 
