@@ -7,7 +7,8 @@
 Without a layer: a standard table. `rate` counts operations as the direct computation has them (Winograd's kernels do
 fewer and can pass the peak), or bytes of inputs and outputs where those set the time. `share` is the rate over the
 machine's: of multiply-adds in registers, or of a bare loop over arrays of the same size in the same mix of bytes read
-and written (`benchmarks.peak`). Both are fastest runs. `aim` says where a share is asked for and whether it is reached;
+and written (`benchmarks.peak`). Both take turns, a turn is the fastest of some
+runs; medians over turns. `aim` says where a share is asked for and whether it is reached;
 kernels that refuse a layer are left out, those that only stand back for a faster one are timed.
 """
 
@@ -15,7 +16,8 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator, Sequence
+import statistics
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from math import prod
 from pathlib import Path
@@ -24,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.machine import describe, heading
-from benchmarks.peak import fastest, peak_gflops, stream_gbps
+from benchmarks.peak import ROUNDS, Measure, fastest, peak, stream
 from benchmarks.problems import KINDS, Problem, model_of, parse
 
 L2, L3 = 2 << 20, 64 << 20
@@ -32,9 +34,13 @@ L2, L3 = 2 << 20, 64 << 20
 of both bounds."""
 
 CACHED, SHARED, MEMORY = "L2", "L3", "DRAM"
-AIMED = ("max_pool", "average_pool", "global_average", "global_max", "relu", "add")
+AIMED = (
+    *("max_pool", "average_pool", "max_pool1d", "max_pool3d", "global_average", "global_max"),
+    *("relu", "add", "multiply", "chain"),
+)
 STANDARD = (
-    *("gemm 1024 1024 1024", "gemm 2048 1024 1024", "gemm 2048 2048 2048", "gemm 196 256 1024", "gemm 784 1152 128"),
+    *("gemm 1024 1024 1024", "gemm 2048 1024 1024", "gemm 2048 2048 2048", "gemm 1024 4096 1024"),
+    *("gemm 196 256 1024", "gemm 784 1152 128"),
     *("gemm 8 512 512", "gemm 1 2048 1024", "matmul 512 64 512", "matmul 1024 1024 1024"),
     *("conv 224 224 3 64 7 s2", "conv 56 56 64 64 3", "conv 28 28 128 128 3", "conv 14 14 256 256 3"),
     *("conv 7 7 512 512 3", "conv 56 56 128 128 3 s2", "conv 56 56 64 256 1", "conv 14 14 1024 256 1"),
@@ -42,13 +48,17 @@ STANDARD = (
     *("conv 112 112 32 16 1", "conv 28 28 32 192 1", "conv 7 7 320 1280 1"),
     *("depthwise 112 112 32 3", "depthwise 56 56 144 3 s2", "depthwise 14 14 576 3"),
     *("conv1d 1000 64 64 3", "conv1d 1000 64 64 3 d8", "conv3d 16 32 32 32 64 3", "transposed 32 32 64 32 2 s2"),
-    *("max_pool 56 56 64 2", "max_pool 224 224 64 2", "max_pool 112 112 64 3 s2", "average_pool 224 224 64 2"),
-    *("max_pool 1024 1280 64 2", "global_average 64 64 64", "global_average 224 224 80"),
+    *("max_pool 56 56 64 2", "max_pool 224 224 64 2", "max_pool 224 224 64 3 s2", "average_pool 224 224 64 2"),
+    *("max_pool 28 28 64 3 s2", "average_pool 56 56 64 2", "average_pool 224 224 64 3 s2", "max_pool1d 16384 64 2"),
+    *("max_pool3d 32 64 64 32 2", "max_pool 1024 1280 64 2", "global_average 64 64 64", "global_average 224 224 80"),
     *("relu 131072", "relu 2097152", "relu 67108864", "add 87040", "add 1392640", "add 44564480"),
+    *("multiply 87040", "multiply 1392640", "chain 87040", "chain 1392640"),
     *("sigmoid 131072", "tanh 131072", "gelu 131072", "softmax 1024 128", "softmax 512 4096", "layer_norm 256 512"),
     *("permute 56 56 64", "permute 224 224 64", "sum_rows 512 512", "sum_last 512 512", "sum_last 4096 1024"),
 )
 """GEMM, convolutions of ResNet, VGG and MobileNet, and what is bound by memory at the sizes of L2, L3 and DRAM."""
+TURNS = 5
+"""How often a kernel and the machine take turns."""
 PREFERENCE = "should be faster"
 """How the reason of a kernel ends that could compute a call but stands back for another one."""
 
@@ -114,29 +124,60 @@ class Bench:
     def _plan(self, session: Any) -> Any:
         return session.plan([array.shape for array in self.arrays])
 
-    def seconds(self, op: str, row: Any, length: float) -> tuple[float, list[Any]]:
-        """The fastest run with a kernel, by the executor's own clock, and its outputs."""
+    def runner(self, op: str, row: Any) -> tuple[Callable[[], float], list[Any]]:
+        """What runs a kernel once and returns its seconds by the executor's own clock, and its outputs."""
         from graphflow import Session
 
         with forced(op, row):
             session = Session(self.model.graph())
             plan = self._plan(session)
-            outputs = [np.zeros_like(one) for one in self.outputs]
-            times = np.zeros(len(plan.program.steps) + 1, np.int64)
-            best = float("inf")
+        outputs = [np.zeros_like(one) for one in self.outputs]
+        times = np.zeros(len(plan.program.steps) + 1, np.int64)
 
-            def run() -> None:
-                nonlocal best
-                session._execute(plan, self.arrays, list(outputs), times)
-                best = min(best, 1e-9 * float(times[-1] - times[0]))
+        def run() -> float:
+            session._execute(plan, self.arrays, list(outputs), times)
+            return 1e-9 * float(times[-1] - times[0])
 
-            fastest(run, length)
-        return best, outputs
+        return run, outputs
+
+    def machine(self, threads: int, reads: int, seconds: float) -> Measure:
+        """What the machine does: bytes as many as the problem's, or multiply-adds for so long."""
+        from graphflow.kernels import isa
+
+        if KINDS[self.problem.kind].bound == "memory":
+            return stream(isa.current(), threads, reads, self.bytes_read + self.bytes_written)
+        once = peak(isa.current(), threads)
+        return peak(isa.current(), threads, max(ROUNDS // 10, round(ROUNDS * seconds / fastest(once.run, 0.0, 1))))
+
+
+def beside(run: Callable[[], float], machine: Measure, length: float) -> tuple[float, float, float]:
+    """A kernel and the machine in turns: medians.
+
+    In each turn both take their fastest of some runs of about the same length, one right behind the other, so that a
+    change of the clock hits both.
+
+    Returns:
+        The kernel's seconds, the machine's rate, and the median of the machine's rate times the kernel's seconds.
+    """
+    found = []
+    run()
+    for turn in range(TURNS):
+        best = []
+
+        def own() -> None:
+            best.append(run())  # noqa: B023
+
+        if turn % 2:
+            fastest(own, length / TURNS, 3)
+        rate = machine.rate(length / TURNS)
+        if not turn % 2:
+            fastest(own, length / TURNS, 3)
+        found.append((min(best), rate, rate * min(best)))
+    return tuple(statistics.median(column) for column in zip(*found, strict=True))  # type: ignore[return-value]
 
 
 def measure(problem: Problem, threads: int, length: float) -> Iterator[dict[str, Any]]:
     """A row for each kernel of a problem."""
-    from graphflow.kernels import isa
     from graphflow.knobs import knobs
 
     with knobs(threads=threads):
@@ -147,15 +188,11 @@ def measure(problem: Problem, threads: int, length: float) -> Iterator[dict[str,
         reads = max(1, min(16, round(bench.bytes_read / max(1, bench.bytes_written))))
         picked: list[Any] = []
         for row, is_picked in sorted(rows, key=lambda pair: not pair[1]):
-            machine = (
-                stream_gbps(isa.current(), threads, reads, size, length)
-                if memory
-                else peak_gflops(isa.current(), threads)
-            )
-            seconds, outputs = bench.seconds(op, row, length)
+            run, outputs = bench.runner(op, row)
+            seconds, machine, product = beside(run, bench.machine(threads, reads, run()), length)
             picked = picked or outputs
             check(picked, outputs, row.name)
-            rate = (size if memory else bench.operations) / seconds / 1e9
+            amount = (size if memory else bench.operations) / 1e9
             wanted = aim(problem, size, threads)
             yield {
                 "problem": problem.text,
@@ -164,11 +201,11 @@ def measure(problem: Problem, threads: int, length: float) -> Iterator[dict[str,
                 "kernel": row.name,
                 "picked": is_picked,
                 "seconds": {"graphflow": {"median": seconds}},
-                "rate": rate,
+                "rate": amount / seconds,
                 "unit": "GB/s" if memory else "GFLOP/s",
                 "machine": machine,
                 "against": f"{level(size, threads)} {reads}:1" if memory else "peak",
-                "share": rate / machine,
+                "share": amount / product,
                 "aim": wanted,
             }
 

@@ -1,16 +1,16 @@
 """What the machine itself reaches, by the leaves that are there for this: the measure that kernels are held to.
 
-    peak_gflops    multiply-adds in registers
-    stream_gbps    bytes of arrays of a given size, so many read for each one written
+    peak      multiply-adds in registers
+    stream    bytes of arrays of a given size, so many read for each one written
 
-Both take the fastest of some runs, through the executor and its threads, as kernels are run.
+Both go through the executor and its threads, as kernels do.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -56,16 +56,35 @@ def leaf_runner(
     return lambda: context.run(held, None)
 
 
-def peak_gflops(isa: Isa, threads: int, seconds: float = 0.02) -> float:
-    """Billions of operations a second, two for each multiply-add."""
-    items = ITEMS * threads
+class Measure(NamedTuple):
+    """Something to time, and how much it does: operations or bytes."""
+
+    run: Callable[[], Any]
+    amount: float
+
+    def rate(self, seconds: float) -> float:
+        """Billions a second, by the fastest run."""
+        return self.amount / fastest(self.run, seconds) / 1e9
+
+    def mean_rate(self, seconds: float) -> float:
+        """Billions a second over so long a time."""
+        count, begun = 0, time.perf_counter()
+        while count == 0 or time.perf_counter() - begun < seconds:
+            self.run()
+            count += 1
+        return self.amount * count / (time.perf_counter() - begun) / 1e9
+
+
+def peak(isa: Isa, threads: int, rounds: int = 0) -> Measure:
+    """Multiply-adds in registers, two operations each; more rounds make a run longer."""
+    items, rounds = ITEMS * threads, rounds or ROUNDS
     y = np.zeros(items * isa.vector, np.float32)
-    run = leaf_runner(isa, "peak_f32", {"rounds": ROUNDS}, {"y": y}, items, threads)
-    return 2 * items * ROUNDS * CHAINS * isa.vector / fastest(run, seconds) / 1e9
+    run = leaf_runner(isa, "peak_f32", {"rounds": rounds}, {"y": y}, items, threads)
+    return Measure(run, 2.0 * items * rounds * CHAINS * isa.vector)
 
 
-def stream_gbps(isa: Isa, threads: int, reads: int, size: int, seconds: float = 0.05) -> float:
-    """Billions of bytes a second, read and written.
+def stream(isa: Isa, threads: int, reads: int, size: int) -> Measure:
+    """Bytes read and written.
 
     Args:
         reads: how many are read for each one written.
@@ -76,4 +95,14 @@ def stream_gbps(isa: Isa, threads: int, reads: int, size: int, seconds: float = 
     block = min(n, 4096)
     numbers = {"n": n, "reads": reads, "block": block}
     run = leaf_runner(isa, "stream_f32", numbers, {"x": x, "y": y}, -(-n // block), threads)
-    return (reads + 1) * 4 * n / fastest(run, seconds) / 1e9
+    return Measure(run, (reads + 1) * 4.0 * n)
+
+
+def peak_gflops(isa: Isa, threads: int, seconds: float = 0.02) -> float:
+    """Billions of operations a second: the rate of `peak`."""
+    return peak(isa, threads).rate(seconds)
+
+
+def stream_gbps(isa: Isa, threads: int, reads: int, size: int, seconds: float = 0.05) -> float:
+    """Billions of bytes a second: the rate of `stream`."""
+    return stream(isa, threads, reads, size).rate(seconds)

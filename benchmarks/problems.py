@@ -129,12 +129,12 @@ def _matmul(problem: Problem) -> Any:
     return [(rows, inner), (inner, columns)], ops.matmul
 
 
-def _pool(kind: str) -> Callable[[Problem], Any]:
+def _pool(kind: str, dimensions: int = 2) -> Callable[[Problem], Any]:
     def build(problem: Problem) -> Any:
         *shape, size = problem.sizes
         strides = problem.stride or size
         padding = "valid" if strides == size else "same"
-        return _layer(f"{kind}Pooling2D", tuple(shape), size, strides=strides, padding=padding)
+        return _layer(f"{kind}Pooling{dimensions}D", tuple(shape), size, strides=strides, padding=padding)
 
     return build
 
@@ -151,6 +151,18 @@ def _add(problem: Problem) -> Any:
     from graphflow import layers
 
     return [problem.sizes] * 2, lambda a, b: layers.Add()([a, b])
+
+
+def _multiply(problem: Problem) -> Any:
+    from graphflow import layers
+
+    return [problem.sizes] * 2, lambda a, b: layers.Multiply()([a, b])
+
+
+def _chain(problem: Problem) -> Any:
+    from graphflow import ops
+
+    return [problem.sizes] * 2, lambda a, b: ops.absolute(ops.maximum(a, b) * 0.5 + a)
 
 
 def _permute(problem: Problem) -> Any:
@@ -186,6 +198,8 @@ KINDS: dict[str, Kind] = {
     "matmul": Kind("rows inner columns", _matmul),
     "max_pool": Kind(f"{IMAGE} window", _pool("Max"), "memory"),
     "average_pool": Kind(f"{IMAGE} window", _pool("Average"), "memory"),
+    "max_pool1d": Kind("steps channels window", _pool("Max", 1), "memory"),
+    "max_pool3d": Kind("depth height width channels window", _pool("Max", 3), "memory"),
     "global_average": Kind(IMAGE, _global("Average"), "memory"),
     "global_max": Kind(IMAGE, _global("Max"), "memory"),
     "relu": Kind("elements", _activation("relu"), "memory"),
@@ -193,6 +207,8 @@ KINDS: dict[str, Kind] = {
     "tanh": Kind("elements", _activation("tanh"), "memory"),
     "gelu": Kind("elements", _activation("gelu"), "memory"),
     "add": Kind("elements", _add, "memory"),
+    "multiply": Kind("elements", _multiply, "memory"),
+    "chain": Kind("elements", _chain, "memory"),
     "softmax": Kind("rows columns", _softmax, "memory"),
     "layer_norm": Kind("rows columns", _layer_norm, "memory"),
     "permute": Kind(IMAGE, _permute, "memory"),
@@ -200,7 +216,8 @@ KINDS: dict[str, Kind] = {
     "sum_last": Kind("rows columns", _sum(-1), "memory"),
 }
 """Name to kind. `max_pool` and `average_pool` move by their window unless `s` says otherwise, and keep borders then;
-`conv1d` is causal; `matmul` has two computed operands; `sum_rows` adds rows up, `sum_last` columns."""
+`conv1d` is causal; `matmul` has two computed operands; `chain` is |max(a, b) / 2 + a|;
+`sum_rows` adds rows up, `sum_last` columns."""
 
 
 def model_of(problem: Problem) -> Any:
