@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import compare, engines, kernels, layers, peak, problems, rounds
+from benchmarks import compare, engines, kernels, layers, peak, problems, rounds, threads
 from graphflow import Session
 from graphflow.kernels import isa
 
@@ -71,8 +71,8 @@ def test_every_kernel_for_a_layer_is_found_and_forced() -> None:
     assert bench.operations == 2 * 12 * 12 * 64 * 64 * 9
     outputs = {}
     for row, _ in rows:
-        seconds, (outputs[row.name],) = bench.seconds(op, row, 0.0)
-        assert 0 < seconds < 1
+        run, (outputs[row.name],) = bench.runner(op, row)
+        assert 0 < run() < 1
     direct, winograd = outputs["conv_nhwc_f32"], outputs["winograd4x4_nhwc_f32"]
     assert not np.array_equal(direct, winograd)
     np.testing.assert_allclose(direct, winograd, atol=1e-4 * np.abs(direct).max())
@@ -102,6 +102,31 @@ def test_the_machine_has_rates(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(peak, "ROUNDS", 200)
     assert 0.1 < peak.peak_gflops(isa.current(), 1, 0.0) < 10_000
     assert 0.01 < peak.stream_gbps(isa.current(), 2, 3, 1 << 16, 0.0) < 10_000
+
+
+def test_a_kernel_and_the_machine_take_turns() -> None:
+    calls: list[str] = []
+
+    def run() -> float:
+        calls.append("kernel")
+        return 0.5
+
+    machine = peak.Measure(lambda: calls.append("machine"), 1.0)
+    seconds, rate, product = kernels.beside(run, machine, 0.0)
+    assert seconds == 0.5 and product == pytest.approx(rate / 2)
+    first = [calls[i] for i in range(len(calls)) if i == 0 or calls[i] != calls[i - 1]]
+    assert first == ["kernel", *["machine", "kernel"] * 3]  # by turns one or the other begins
+
+
+def test_a_gain_is_held_against_that_of_the_peak() -> None:
+    session = Session(problems.model_of(problems.parse("gemm 64 64 64")).graph())
+    inputs = [np.ones((1, 64, 64), "float32")]
+    row, steps = threads.measure(session, inputs, 2, 0.0, fewest=3, peak=lambda count: 100.0 * count)
+    assert row["peak"] == 2.0 and row["share"] == pytest.approx(row["gain"] / 2) and len(row["rounds"]["gains"]) == 3
+    assert [step.leaf for step in steps] == ["gemm_f32"]
+    assert "below" in threads.format_row({**row, "model": "m", "batch": 1, "share": 0.9})
+    slow, fast = threads.Layer("slow", "a", 2.0, 2.0), threads.Layer("fast", "b", 2.0, 1.0)
+    assert [line.split()[0] for line in threads.format_layers([fast, slow], 2.0, 1)] == ["slow"]
 
 
 def test_a_leaf_runs_on_its_arrays() -> None:
