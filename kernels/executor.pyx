@@ -277,6 +277,39 @@ cdef class Context:
             else:
                 PyErr_CheckSignals()
 
+    cdef bint run_batches(self, list arrays, const int64_t *strides, int64_t batches) except -1:
+        """Run all steps for each of many batches, without the GIL in between; whether none failed.
+
+        Args:
+            arrays: as `run` takes them, the first batch of each.
+            strides: bytes from a batch of each array to the next.
+            batches: how many there are; the program needs no Python.
+        """
+        cdef char *bases[64]
+        cdef int64_t batch, i, base, started
+        cdef int result = GF_DONE
+        for i in range(len(arrays)):
+            bases[i] = <char *>cnp.PyArray_DATA(arrays[i])
+        with nogil:
+            started = gf_now()
+            for batch in range(batches):
+                for i in range(self.moves):
+                    base = self.moving[3 * i + 1] - self.first_moving_base
+                    self.slots[self.moving[3 * i]] = <int64_t><uintptr_t>(
+                        bases[base] + batch * strides[base] + self.moving[3 * i + 2]
+                    )
+                self.run_state.at = 0
+                result = GF_PAUSED
+                while result == GF_PAUSED:
+                    result = gf_loop(&self.run_state)
+                    if gf_now() - started > 50000000:
+                        with gil:
+                            PyErr_CheckSignals()
+                        started = gf_now()
+                if result != GF_DONE:
+                    break
+        return result == GF_DONE
+
 
 cdef class FastPath:
     """The run that a session repeats most: the plan it used last, for inputs that need no conversion, without Python.
@@ -315,14 +348,15 @@ cdef class FastPath:
         self.program = program
         self.pool = pool
 
-    cdef bint _fits(self, object array, int i):
+    cdef bint _fits(self, object array, int i, cnp.npy_intp rows=-1):
+        """Whether an array is like the remembered one; `rows`: of that many rows, instead of as many."""
         cdef int axis
         if type(array) is not cnp.ndarray or cnp.PyArray_TYPE(array) != self.types[i]:
             return False
         if cnp.PyArray_NDIM(array) != self.ranks[i] or not cnp.PyArray_ISCARRAY_RO(array):
             return False
         for axis in range(self.ranks[i]):
-            if cnp.PyArray_DIM(array, axis) != self.dims[i][axis]:
+            if cnp.PyArray_DIM(array, axis) != (rows if rows >= 0 and axis == 0 else self.dims[i][axis]):
                 return False
         return True
 
@@ -346,6 +380,40 @@ cdef class FastPath:
         if context.program is not self.program:
             context.load(self.program)
         if context.run(arrays, None) is not None:
+            return None
+        if self.epoch[0] == seen:
+            pool.append(context)
+        return results
+
+    def run_batches(self, list inputs, cnp.npy_intp rows, cnp.npy_intp batch):
+        """The outputs of `rows` rows, whole batches, as runs of each batch give them; or None, as `run`."""
+        cdef int i
+        cdef list arrays, results = [], pool = self.pool
+        cdef object seen = self.seen
+        cdef Context context
+        cdef int64_t strides[64]
+        cdef cnp.npy_intp dims[8]
+        if pool is None or not pool or self.epoch[0] != seen or len(inputs) != self.inputs:
+            return None
+        if batch < 1 or rows < batch or rows % batch:
+            return None
+        for i in range(self.inputs + self.outputs):
+            if self.ranks[i] == 0 or self.dims[i][0] != batch:
+                return None
+        for i in range(self.inputs):
+            if not self._fits(inputs[i], i, rows):
+                return None
+        for i in range(self.inputs, self.inputs + self.outputs):
+            dims = self.dims[i]
+            dims[0] = rows
+            results.append(cnp.PyArray_EMPTY(self.ranks[i], dims, self.types[i], 0))
+        arrays = inputs + results
+        for i in range(len(arrays)):
+            strides[i] = <int64_t>cnp.PyArray_NBYTES(arrays[i]) // rows * batch
+        context = pool.pop()
+        if context.program is not self.program:
+            context.load(self.program)
+        if not context.run_batches(arrays, strides, rows // batch):
             return None
         if self.epoch[0] == seen:
             pool.append(context)

@@ -253,6 +253,9 @@
 /* y (n) = the sum of `reads` rows of x (reads, n); n and block are multiples of 64. Items: ceil(n / block). */
 #define GF_STREAM_FIELDS(P, I, F) P(const float, x) P(float, y) I(n) I(reads) I(block)
 
+/* y (rows, n), contiguous, from n columns: y[i, j] = x[j][i], elements of itemsize 1, 2, 4 or 8 bytes. Items: rows. */
+#define GF_INTERLEAVE_FIELDS(P, I, F) P(const char *const, x) P(char, y) I(n) I(itemsize)
+
 #define GF_LEAVES(L) \
     L(gemm_f32, GF_GEMM_FIELDS) \
     L(conv_f32, GF_CONV_FIELDS) \
@@ -273,6 +276,7 @@
     L(pad, GF_PAD_FIELDS) \
     L(bilinear_f32, GF_BILINEAR_FIELDS) \
     L(transpose, GF_TRANSPOSE_FIELDS) \
+    L(interleave, GF_INTERLEAVE_FIELDS) \
     L(matmul_f32, GF_MATMUL_FIELDS) \
     L(layer_norm_f32, GF_LAYER_NORM_FIELDS) \
     L(group_norm_f32, GF_GROUP_NORM_FIELDS) \

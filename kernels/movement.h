@@ -45,14 +45,14 @@ typedef uint32_t gf_four __attribute__((vector_size(16)));
 #define GF_SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (gf_four){__VA_ARGS__})
 #endif
 
-/* y[i, j] = x[j, i] for four rows of four 4-byte elements; ldx, ldy in bytes */
-GF_INLINE void gf_turn_4x4(const char *x, int64_t ldx, char *y, int64_t ldy)
+/* y[i, j] = (p, q, r, s)[j][i] for four rows of four 4-byte elements; ldy in bytes */
+GF_INLINE void gf_turn_four(const char *p, const char *q, const char *r, const char *s, char *y, int64_t ldy)
 {
     gf_four a, b, c, d, low, high, lower, higher, e;
-    memcpy(&a, x, 16);
-    memcpy(&b, x + ldx, 16);
-    memcpy(&c, x + 2 * ldx, 16);
-    memcpy(&d, x + 3 * ldx, 16);
+    memcpy(&a, p, 16);
+    memcpy(&b, q, 16);
+    memcpy(&c, r, 16);
+    memcpy(&d, s, 16);
     low = GF_SHUFFLE(a, b, 0, 4, 1, 5);
     high = GF_SHUFFLE(a, b, 2, 6, 3, 7);
     lower = GF_SHUFFLE(c, d, 0, 4, 1, 5);
@@ -65,6 +65,12 @@ GF_INLINE void gf_turn_4x4(const char *x, int64_t ldx, char *y, int64_t ldy)
     memcpy(y + 2 * ldy, &e, 16);
     e = GF_SHUFFLE(high, higher, 2, 3, 6, 7);
     memcpy(y + 3 * ldy, &e, 16);
+}
+
+/* y[i, j] = x[j, i] for four rows of four 4-byte elements; ldx, ldy in bytes */
+GF_INLINE void gf_turn_4x4(const char *x, int64_t ldx, char *y, int64_t ldy)
+{
+    gf_turn_four(x, x + ldx, x + 2 * ldx, x + 3 * ldx, y, ldy);
 }
 
 /* One (rows, columns) piece of y, element by element; the size is a constant where this is inlined. */
@@ -127,6 +133,37 @@ static int gf_transpose(const void *args, int64_t begin, int64_t end, gf_worker 
                 GF_TURN_SIZE(16)
             }
         }
+    }
+    return GF_OK;
+}
+
+/* Rows [begin, end) of y from columns: a cache line of each column at a time, so that neither side is touched twice. */
+GF_INLINE void gf_interleaved(const char *const *x, char *y, int64_t n, int64_t begin, int64_t end, const size_t size)
+{
+    enum { TILE = 16 };
+    const int64_t bytes = (int64_t)size, ldy = n * bytes;
+    for (int64_t i = begin; i < end; i += TILE) {
+        const int64_t height = gf_smaller(TILE, end - i), fours = size == 4 && height == TILE ? n / 4 * 4 : 0;
+        for (int64_t j = 0; j < fours; j += 4) {
+            const char *p = x[j] + i * 4, *q = x[j + 1] + i * 4, *r = x[j + 2] + i * 4, *s = x[j + 3] + i * 4;
+            for (int64_t k = 0; k < TILE; k += 4)
+                gf_turn_four(p + k * 4, q + k * 4, r + k * 4, s + k * 4, y + (i + k) * ldy + j * 4, ldy);
+        }
+        for (int64_t j = fours; j < n; j++)
+            for (int64_t k = i; k < i + height; k++)
+                memcpy(y + k * ldy + j * bytes, x[j] + k * bytes, size);
+    }
+}
+
+static int gf_interleave(const void *args, int64_t begin, int64_t end, gf_worker *worker)
+{
+    const gf_interleave_args *s = args;
+    (void)worker;
+    switch (s->itemsize) {
+    case 1: gf_interleaved(s->x, s->y, s->n, begin, end, 1); break;
+    case 2: gf_interleaved(s->x, s->y, s->n, begin, end, 2); break;
+    case 4: gf_interleaved(s->x, s->y, s->n, begin, end, 4); break;
+    case 8: gf_interleaved(s->x, s->y, s->n, begin, end, 8); break;
     }
     return GF_OK;
 }

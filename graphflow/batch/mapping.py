@@ -12,13 +12,12 @@ from typing import Any
 import numpy as np
 
 from graphflow.batch.block import Array, Bad, Block, Columns, joined, take
+from graphflow.batch.stacking import side_by_side
 from graphflow.errors import ArgumentError, ArgumentTypeError, DataError, GraphflowError, ShapeError, nearest
 from graphflow.runtime.feed import as_input
 from graphflow.spec import TensorSpec, format_shape
 
 Chosen = dict[str, tuple[str, ...]]
-TILE_BYTES, LEAST_TILE, PAD = 512 << 10, 1024, 16
-"""The buffer in which columns are gathered: its bytes, its least rows, and by how many numbers its rows are longer."""
 
 
 def parse_inputs(given: Sequence[str]) -> dict[str, Any]:
@@ -166,6 +165,11 @@ class Mapper:
         self._specs = list(specs)
         self._function = function
 
+    @property
+    def calls_python(self) -> bool:
+        """Whether a function of the user's makes the inputs, which may take any time."""
+        return self._function is not None
+
     def columns(self, ids: Sequence[str]) -> list[str]:
         """The columns that must be read."""
         return list(dict.fromkeys([*(one for wanted in self.chosen.values() for one in wanted), *ids]))
@@ -206,49 +210,6 @@ class Mapper:
             if len(array) != rows:
                 raise ArgumentTypeError(f"map= gave {len(array)} rows of {name!r} for {rows}.")
         return made
-
-
-def side_by_side(parts: Sequence[Array], wanted: str | None = None) -> Array:
-    """Columns of numbers as one matrix; those that are matrices already stand side by side.
-
-    Columns are gathered in a buffer that stays in the cache and then turned, a tile of rows at a time; the rows of the
-    buffer are longer than the tile, as lengths that are powers of two would put all columns into the same cache lines.
-
-    Args:
-        parts: the columns.
-        wanted: the dtype that the matrix is for: numbers take it on the way where that rounds them once.
-
-    Example:
-        >>> import numpy as np
-        >>> side_by_side([np.arange(2.0), np.ones((2, 2), "int8")], "float32")
-        array([[0., 1., 1.],
-               [1., 1., 1.]], dtype=float32)
-        >>> side_by_side([np.arange(2), np.ones(2, "int8")])
-        array([[0, 1],
-               [1, 1]])
-    """
-    dtype = np.result_type(*parts)
-    if wanted is not None and np.dtype(wanted).kind == "f" and all(map(_rounds_once, parts)):
-        dtype = np.dtype(wanted)
-    with np.errstate(over="ignore"):
-        if any(part.ndim != 1 for part in parts):
-            matrices = [part[:, None] if part.ndim == 1 else part for part in parts]
-            return np.concatenate(matrices, axis=1, dtype=dtype, casting="unsafe")
-        rows, width = len(parts[0]), len(parts)
-        made = np.empty((rows, width), dtype)
-        tile = min(rows, max(LEAST_TILE, TILE_BYTES // (width * dtype.itemsize)))
-        buffer = np.empty((width, tile + PAD), dtype)
-        for start in range(0, rows, max(tile, 1)):
-            count = min(tile, rows - start)
-            for index, part in enumerate(parts):
-                buffer[index, :count] = part[start : start + count]
-            made[start : start + count] = buffer[:, :count].T
-    return made
-
-
-def _rounds_once(part: Array) -> bool:
-    """Whether numbers are exact in float64, through which columns of different kinds would go."""
-    return part.dtype.kind == "f" or (part.dtype.kind in "iub" and part.dtype.itemsize <= 4)
 
 
 def apply_to_rows(

@@ -110,12 +110,8 @@ class JobModel:
         return runners
 
     def run(self, inputs: Sequence[Array], batch: int) -> list[list[Array]]:
-        """The outputs of each batch of consecutive rows."""
-        rows = len(inputs[0])
-        run = self.session.run
-        if rows <= batch:
-            return [run(list(inputs))]
-        return [run([one[at : at + batch] for one in inputs]) for at in range(0, rows, batch)]
+        """The outputs of consecutive rows, of one batch or more each; see `Session.run_batches`."""
+        return self.session.run_batches(inputs, batch)
 
 
 def sizes(row_bytes: int, arena_bytes: int, batch_size: int | None, shard_rows: int | None) -> tuple[int, int]:

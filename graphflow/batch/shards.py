@@ -138,7 +138,14 @@ class ShardRunner:
         end = None if stop is None else stop * size
         runners = self.model.share(self.settings.batch_size)
         run_stages(
-            self._until(blocks, end), self._prepare, self._run, self._write, self._finish, self.times, runners=runners
+            self._until(blocks, end),
+            self._prepare,
+            self._run,
+            self._write,
+            self._finish,
+            self.times,
+            runners=runners,
+            apart=self._mapper.calls_python,
         )
         return self._at_end.is_set()
 

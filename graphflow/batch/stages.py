@@ -2,6 +2,8 @@
 
     read  ->  prepare (columns to inputs)  ->  run (the calling thread, and others beside it)  ->  write (whole shards)
 
+Where preparing takes little of Python's time the reader does it, which saves a thread and its hand-over: `apart`.
+
 The kernels run without the interpreter's lock, so reading and writing go on meanwhile. Several threads may run blocks,
 each a block of its own; the writer takes them in the order in which they were read. An exception travels down the
 queues behind the blocks before it: what came before it is still written. A stop (Ctrl-C) ends all at once; the writer
@@ -77,6 +79,7 @@ def run_stages(
     times: Times,
     depth: int = 2,
     runners: int = 1,
+    apart: bool = True,
 ) -> None:
     """Take every block through the stages.
 
@@ -88,6 +91,7 @@ def run_stages(
         times: where busy time is counted.
         depth: how many blocks may wait in each queue.
         runners: how many threads call `run`, each with another block; their busy time counts as a mean.
+        apart: whether `prepare` has a thread of its own; else the reader's calls it.
 
     Raises:
         Exception: whatever a stage raised, once the blocks before it are through.
@@ -113,7 +117,11 @@ def run_stages(
             except BaseException as error:
                 item = Failure(error)
             times.add("reading", time.perf_counter() - start)
-            read.put(item)
+            if apart:
+                read.put(item)
+            else:
+                item = _through(item, prepare, times, "preparing")
+                ready.put(item)
             if _is_last(item):
                 return
 
@@ -172,7 +180,7 @@ def run_stages(
 
     threads = [
         threading.Thread(target=guarded(stage), name=f"graphflow-{stage.__name__}", daemon=True)
-        for stage in (reader, preparer, *[runner] * (runners - 1), writer)
+        for stage in (reader, *[preparer] * apart, *[runner] * (runners - 1), writer)
     ]
     for thread in threads:
         thread.start()

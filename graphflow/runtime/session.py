@@ -140,6 +140,41 @@ class Session:
                 return self._run(arrays, out)
         return self._run(arrays, out)
 
+    def run_batches(self, inputs: Sequence[Array], batch: int) -> list[list[Array]]:
+        """Run batches of consecutive rows, one after the other, as `run` would.
+
+        Where the runs are like the one before this call, they follow each other without the interpreter's lock.
+
+        Args:
+            inputs: arrays of equally many rows, in the order of `input_names`.
+            batch: rows of a run; the last may have fewer.
+
+        Returns:
+            For consecutive parts of the rows, each one batch or more, the outputs of all runs one behind the other.
+
+        Example:
+            >>> import numpy as np
+            >>> from graphflow import Input, Model
+            >>> from graphflow.layers import Dense
+            >>> x = Input((4,))
+            >>> session = Model(x, Dense(2)(x)).session()
+            >>> parts = session.run_batches([np.ones((10, 4), "float32")], 3)
+            >>> sum(len(outputs[0]) for outputs in parts)
+            10
+        """
+        rows, at = len(inputs[0]), 0
+        made = []
+        while at < rows or not made:
+            whole = (rows - at) // batch * batch
+            found = None
+            if self._fast is not None and whole > batch:
+                found = self._fast.run_batches([one[at : at + whole] for one in inputs], whole, batch)
+            if found is None:
+                found, whole = self.run([one[at : at + batch] for one in inputs]), batch
+            made.append(found)
+            at += whole
+        return made
+
     def _check(self, arrays: list[Array]) -> None:
         """Compare every step with its reference, on the values that the references give."""
         from graphflow.runtime.check import check_steps

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from graphflow.batch.mapping import LEAST_TILE, side_by_side
 from graphflow.batch.sources import open_source
+from graphflow.batch.stacking import interleave, side_by_side
 
 
-@pytest.mark.parametrize("rows", [0, 1, LEAST_TILE - 1, LEAST_TILE, 2 * LEAST_TILE + 1])
+@pytest.mark.parametrize("rows", [0, 1, 15, 16, 33])
 @pytest.mark.parametrize("width", [2, 300])
 def test_columns_side_by_side(rows: int, width: int) -> None:
     rng = np.random.default_rng(rows)
@@ -23,6 +23,25 @@ def test_columns_side_by_side(rows: int, width: int) -> None:
     made = side_by_side(parts, "float32")
     assert made.dtype == np.float32
     assert np.array_equal(made, expected.astype("float32"))
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int16", "float32", "int64", "complex128"])
+def test_columns_of_every_size(dtype: str) -> None:
+    parts = list(np.random.default_rng(3).integers(0, 99, (21, 7)).astype(dtype).T)
+    made = side_by_side(parts)
+    assert made.dtype == dtype
+    assert np.array_equal(made, np.stack(parts, axis=1))
+
+
+def test_columns_that_do_not_fit_are_refused() -> None:
+    out = np.zeros((4, 2), "float32")
+    good = np.ones(4, "float32")
+    for bad in (np.ones(3, "float32"), np.ones(4), np.ones(8, "float32")[::2]):
+        with pytest.raises(ValueError, match="contiguous, 4 numbers of float32"):
+            interleave([good, bad], out)
+    with pytest.raises(ValueError, match="1 columns do not fit"):
+        interleave([good], out)
+    assert not out.any()
 
 
 @pytest.mark.parametrize("start", [0, 40, 160])

@@ -28,6 +28,8 @@ from graphflow.runtime.threads import get_num_threads
 
 MOST_AHEAD = 4
 """Row groups that are decoded at once, ahead of the one in use; fewer where there are few processors."""
+LEAST_AHEAD = 2
+"""Where fewer may be decoded at once the reader, which is ahead of the kernels anyway, decodes them itself."""
 PIECE = 8 << 20
 """Bytes that are decoded at once; row groups of fewer are decoded as a whole."""
 WIDTHS = {"BOOLEAN": 1, "INT32": 4, "FLOAT": 4, "INT64": 8, "DOUBLE": 8}
@@ -162,8 +164,12 @@ class TableSource(Source):
     def _pieces(self, start: int, columns: list[str]) -> Iterator[tuple[Columns, int, list[Bad]]]:
         """Good rows, how many rows they stand for, and bad rows numbered from the piece's first."""
         first = bisect_right(self._ends, start)
+        most = min(MOST_AHEAD, get_num_threads() // 2)
+        if most < LEAST_AHEAD:
+            for index in range(first, len(self._groups)):
+                yield from self._group(index, start, columns, None)
+            return
         waiting: deque[Future[list[Any]] | None] = deque()
-        most = max(1, min(MOST_AHEAD, get_num_threads() // 2))
         with ThreadPoolExecutor(most) as pool:
             try:
                 for index in range(first, len(self._groups)):
@@ -192,7 +198,7 @@ class TableSource(Source):
         done = skip = max(0, start - before)
         if rows:
             try:
-                size = self._rows(index, columns)
+                size = 0 if self._bytes(index, columns) <= PIECE else self._rows(index, columns)
                 batches = ahead.result() if ahead else self._slices(path, group, skip, size, columns)
                 for batch in batches:
                     yield self._converted(batch, path, before + done)
