@@ -174,6 +174,7 @@ def compare(model: str, kind: str, source: str, folder: str, batch: int, rounds:
 
     import graphflow
     from graphflow.batch import Job
+    from graphflow.batch.header import new_settings
 
     if threads:
         graphflow.set_num_threads(threads)
@@ -202,7 +203,8 @@ def compare(model: str, kind: str, source: str, folder: str, batch: int, rounds:
 
     def read_alone() -> None:
         opened = job.open()
-        for block in opened.source.read(0, None, max(batch, 16 * 1024 // batch * batch), opened.mapper.columns(())):
+        size = new_settings(job, opened).block_rows
+        for block in opened.source.read(0, None, size, opened.mapper.columns(())):
             opened.mapper(block.columns)
         opened.source.close()
 
@@ -354,7 +356,7 @@ TASKS = {"compare": compare, "peer": peer, "own": own, "memory": memory, "overhe
 def show_throughput(given: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """The job's rows per second as a share of the bare session's."""
     print("\nthroughput of a job as a share of the bare session on arrays in memory (1.00: nothing is lost)")
-    print("  most: the share of a job that takes no longer than max(run, (run + read) / processors), each measured alone")
+    print("  most: the share if a job took no longer than max(run, (run + read) / processors), each measured alone")
     print("  of it: how near the job comes to that; plain: Parquet without dictionaries and compression")
     heads = f"{'model':<12} {'source':<8} {'rows':>10} {'batch':>6} {'bare rows/s':>12} {'job rows/s':>11}"
     print(f"{heads} share  most of it")
