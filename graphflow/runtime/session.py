@@ -163,7 +163,7 @@ class Session:
             10
         """
         rows, at = len(inputs[0]), 0
-        made = []
+        made: list[list[Array]] = []
         while at < rows or not made:
             whole = (rows - at) // batch * batch
             found = None
