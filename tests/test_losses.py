@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import graphflow
-from graphflow import Input, Model, constraints, initializers, ops, regularizers
+from graphflow import Input, Model, Sequential, constraints, initializers, ops, regularizers
 from graphflow.errors import ArgumentError, ShapeError
 from graphflow.layers import ActivityRegularization, Dense, Layer, MultiHeadAttention, PReLU
 from graphflow.runtime import Session
@@ -81,6 +81,49 @@ def test_a_model_s_losses_are_those_of_its_layers() -> None:
     model(X[:2])
     assert len(model.losses) == 5
     np.testing.assert_array_equal(model.predict(X, verbose=0), output)
+
+
+def test_a_layer_that_gains_or_loses_its_penalty_after_calls_is_noticed() -> None:
+    x = Input((4,))
+    first = Dense(3)
+    model = Model(x, Model(x, first(x))(x))
+    output = model(X)
+    assert model.losses == []
+    first.activity_regularizer = regularizers.l1(0.5)
+    np.testing.assert_array_equal(model(X), output)
+    assert [float(one) for one in model.losses] == pytest.approx([0.5 * np.abs(output).sum() / 5], rel=1e-5)
+    first.activity_regularizer = None
+    np.testing.assert_array_equal(model(X), output)
+    assert model.losses == []
+
+
+def test_layers_that_are_added_after_calls_are_noticed() -> None:
+    penalised, adds = ActivityRegularization(0.1), Adds()
+    model = Sequential([Dense(4, input_shape=(4,))])
+    assert model.losses == []
+    y = model(X)
+    model.add(penalised)
+    model(X)
+    assert [float(one) for one in model.losses] == pytest.approx([0.1 * np.abs(y).sum() / 5], rel=1e-5)
+    model.pop()
+    model(X)
+    assert model.losses == []
+    model.add(adds)
+    model(X)
+    assert len(model.losses) == 2
+
+
+def test_calls_do_not_ask_layers_again_that_add_no_losses(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr(Dense, "adds_losses", property(lambda self: asked.append(self) or False), raising=False)
+    x = Input((4,))
+    model = Model(x, Dense(2)(Dense(3)(x)))
+    for _ in range(3):
+        model(X)
+    assert len(asked) == 2
+    Dense(3, activity_regularizer="l2")
+    model(X)
+    assert len(asked) == 4
 
 
 def test_a_graph_has_losses_as_named_outputs_when_it_is_asked_for_them() -> None:

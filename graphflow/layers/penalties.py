@@ -20,6 +20,10 @@ from graphflow.spec import spec_of
 _collected: ContextVar[list[tuple[str, Any]] | None] = ContextVar("graphflow_collected_losses", default=None)
 _calling: ContextVar[bool] = ContextVar("graphflow_calling", default=False)
 
+LOSS_EPOCH = [0]
+"""Grows when a layer begins or ceases to add to the losses: what a model has found out about its layers holds for one
+number, so that a call need not ask each of them."""
+
 
 @contextmanager
 def collected_losses() -> Iterator[list[tuple[str, Any]]]:
@@ -49,7 +53,16 @@ def outermost_call(layer: Penalised) -> Iterator[None]:
 class Penalised(WeightHolder):
     """A weight holder whose calls may add losses."""
 
-    activity_regularizer: Any
+    @property
+    def activity_regularizer(self) -> Any:
+        """The penalty on the layer's outputs, or None."""
+        return self.__dict__.get("activity_regularizer")
+
+    @activity_regularizer.setter
+    def activity_regularizer(self, penalty: Any) -> None:
+        if penalty is not self.activity_regularizer:
+            LOSS_EPOCH[0] += 1
+        self.__dict__["activity_regularizer"] = penalty
 
     def add_loss(self, loss: Any) -> None:
         """Add a number to the losses of the call that is being made; for use inside `call`.
@@ -65,6 +78,7 @@ class Penalised(WeightHolder):
                 found.append((name if not count else f"{name}_{count}", loss))
         elif isinstance(loss, KerasTensor):
             self._adds_loss = True
+            LOSS_EPOCH[0] += 1
         else:
             self.__dict__.setdefault("_losses", []).append(np.asarray(loss)[()])
 

@@ -16,6 +16,7 @@ from graphflow.layers.layer import Layer, training_mode
 from graphflow.layers.lower import lower
 from graphflow.layers.nest import leaves, single, transform
 from graphflow.layers.network import Network
+from graphflow.layers.penalties import LOSS_EPOCH
 from graphflow.layers.registry import layer
 from graphflow.layers.stand_ins import is_tensor
 from graphflow.layers.tensor import KerasTensor
@@ -51,6 +52,7 @@ class Model(Forwarded, Layer):
     """
 
     supports_masking = True
+    _asked: tuple[int, bool] = (-1, False)
 
     def __init__(self, inputs: Any = None, outputs: Any = None, name: str | None = None, **kwargs: Any) -> None:
         inputs = kwargs.pop("input", inputs)
@@ -181,18 +183,30 @@ class Model(Forwarded, Layer):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call on symbolic tensors (the model becomes a layer of another) or on arrays (it runs)."""
-        if any(is_tensor(leaf) for leaf in leaves((args, kwargs))):
+        if any(is_tensor(leaf) for leaf in leaves((*args, kwargs) if kwargs else args)):
             return super().__call__(*args, **kwargs)
         if len(args) != 1:
             raise ArgumentTypeError("A model is called on its inputs: one array, or a list or dict of arrays.")
-        unknown = set(kwargs) - {"training"}
+        unknown = set(kwargs) - {"training"} if kwargs else ()
         if unknown:
             raise ArgumentTypeError(f"A model called on arrays does not take {sorted(unknown)[0]!r}.")
-        adds_losses = self.adds_losses
+        adds_losses = self._asked_for_losses()
         outputs = self.session(bool(kwargs.get("training")), adds_losses).run(self._flat(args[0]))
+        if not adds_losses:
+            self._losses = []
+            return self._nest(outputs)
         count = len(self.outputs)
-        self._losses = [loss[()] for loss in outputs[count + self._penalty_count :]] if adds_losses else []
+        self._losses = [loss[()] for loss in outputs[count + self._penalty_count :]]
         return self._nest(outputs[:count])
+
+    def _asked_for_losses(self) -> bool:
+        """`adds_losses`, found out once until a layer begins or ceases to add some, or the model has other layers."""
+        epoch, adds_losses = self._asked
+        if epoch != LOSS_EPOCH[0]:
+            epoch = LOSS_EPOCH[0]
+            adds_losses = self.adds_losses
+            self._asked = epoch, adds_losses
+        return adds_losses
 
     @property
     def _penalty_count(self) -> int:

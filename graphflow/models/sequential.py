@@ -10,6 +10,7 @@ from graphflow.layers.input import InputLayer
 from graphflow.layers.layer import Layer
 from graphflow.layers.nest import leaves
 from graphflow.layers.network import Network
+from graphflow.layers.penalties import LOSS_EPOCH
 from graphflow.layers.registry import layer
 from graphflow.layers.stand_ins import is_tensor
 from graphflow.layers.tensor import KerasTensor
@@ -40,6 +41,7 @@ class Sequential(Model):
         self._tensors: list[KerasTensor] = []
         self._built_network: Network | None = None
         self._sessions = {}
+        self._losses = []
         self.compiled_with = None
         for one in layers or ():
             self.add(one)
@@ -80,6 +82,7 @@ class Sequential(Model):
     def _changed(self) -> None:
         self._built_network = None
         self._sessions = {}
+        LOSS_EPOCH[0] += 1
         self.built = bool(self._tensors and self._chain)
 
     def _connect(self) -> None:
