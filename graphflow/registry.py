@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
 from graphflow.errors import ArgumentError, ArgumentTypeError, nearest
@@ -54,6 +55,7 @@ def custom_object_scope(objects: Mapping[str, Any] | None) -> Iterator[None]:
         _scoped.reset(token)
 
 
+@lru_cache(maxsize=1024)
 def snake_case(name: str) -> str:
     """`GlobalMaxPooling1D` to `global_max_pooling1d`, as Keras names layers and groups in its files."""
     if not name:

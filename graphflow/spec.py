@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -89,6 +90,12 @@ class TensorSpec:
         return f"{self.dtype}{format_shape(self.shape)}"
 
 
+@lru_cache(maxsize=256)
+def _name_of(dtype: np.dtype[Any]) -> str:
+    """The name of a NumPy data type, which NumPy puts together anew each time."""
+    return str(dtype.name)
+
+
 def dtype_name(dtype: Any) -> str:
     """The canonical name of a data type.
 
@@ -105,7 +112,7 @@ def dtype_name(dtype: Any) -> str:
     if dtype is int:
         return "int32"
     try:
-        name = str(np.dtype(dtype).name)
+        name = _name_of(np.dtype(dtype))
     except TypeError:
         name = str(dtype)
     if name not in _KNOWN:

@@ -14,6 +14,7 @@ from graphflow.errors import ArgumentTypeError, GraphError
 from graphflow.ir import Graph, GraphBuilder, Node, format_graph, verify
 from graphflow.ir.data import from_data, to_data
 from graphflow.layers import LSTM, Dense
+from graphflow.ops.shape import reshape_to, shape
 from graphflow.runtime import Session
 from graphflow.spec import TensorSpec
 from graphflow.variable import Variable
@@ -185,6 +186,33 @@ def update_with_another_rank(graph: Graph, relu: Node, add: Node) -> None:
 def test_what_is_not_legal_is_found(change: Any, message: str) -> None:
     with pytest.raises(GraphError, match=message):
         verify(broken(change))
+
+
+def test_a_copy_is_the_same_graph_and_edits_of_one_leave_the_other() -> None:
+    x, y = Input((5, 3)), Input((None, 3))
+    both = reshape_to(ops.add(LSTM(4, return_sequences=True, stateful=False)(x), 2.0), (-1, shape(y)[1] * 4))
+    graph = Model([x, y], [both, Dense(2)(x)]).graph()
+    copied = graph.copied()
+    verify(copied)
+    assert format_graph(copied) == format_graph(graph) == format_graph(from_data(to_data(graph)))
+    known = [[value.known is None for node in one.ordered() for value in node.outputs] for one in (graph, copied)]
+    assert known[0] == known[1] and not all(known[0])
+    assert not set(copied.nodes) & set(graph.nodes)
+    assert not {v for n in copied.nodes for v in (*n.inputs, *n.outputs) if v} & {
+        v for n in graph.nodes for v in n.inputs
+    }
+    assert copied.variables() == graph.variables()
+    before = format_graph(graph)
+    Session(copied)
+    for node in reversed(copied.ordered()):
+        copied.set_inputs(node, [])
+    verify(graph)
+    assert format_graph(graph) == before
+
+
+def test_a_graph_that_takes_from_another_is_not_copied() -> None:
+    with pytest.raises(GraphError, match="from another graph"):
+        broken(take_a_stranger).copied()
 
 
 def test_tensors_of_two_graphs_do_not_mix() -> None:

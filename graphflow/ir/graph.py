@@ -18,7 +18,7 @@ from typing import Any
 from graphflow.errors import GraphError
 from graphflow.ir.stage import leaf_stage, result_stage
 from graphflow.ops.registry import OpDef
-from graphflow.ops.shape import follow, known_of
+from graphflow.ops.shape import SHAPE, follow, known_of
 from graphflow.spec import TensorSpec
 from graphflow.variable import Variable
 
@@ -167,9 +167,10 @@ class Graph:
         node = Node(op, tuple(inputs), attrs, origin)
         stage = node.stage
         node.outputs = tuple([Value(spec, "node", None, node, index, stage) for index, spec in enumerate(specs)])
-        known = follow(op, attrs, node.input_specs, specs, [None if value is None else value.known for value in inputs])
-        for made, one in zip(node.outputs, known, strict=False):
-            made.known = one
+        values = [None if value is None else value.known for value in inputs]
+        if op is SHAPE or any(value is not None for value in values):
+            for made, one in zip(node.outputs, follow(op, attrs, node.input_specs, specs, values), strict=False):
+                made.known = one
         self._use(node)
         self._nodes[node] = None
         self._order = None
@@ -208,6 +209,45 @@ class Graph:
         other.output_names, other._outputs, other._updates, other._leaving = [], [], [], {}
         for value, name in zip(values, names, strict=True):
             other.add_output(value, name)
+        return other
+
+    def copied(self) -> Graph:
+        """The same graph of nodes and values of its own, in order; variables, arrays and attributes are shared.
+
+        What layers gave (`calls`) is left out.
+
+        Raises:
+            GraphError: something takes a value of another graph.
+        """
+        other = Graph(self.name)
+        twins = {value: other.add_input(value.spec, value.name) for value in self.inputs}
+
+        def twin(value: Value) -> Value:
+            found = twins.get(value)
+            if found is None:
+                if value.kind == "variable":
+                    found = other.variable(value.payload)
+                elif value.kind == "constant":
+                    found = other.add_constant(value.payload, value.spec)
+                else:
+                    raise GraphError(f"{value!r} is needed before this graph computes it, or from another graph.")
+                twins[value] = found
+            return found
+
+        for node in self.ordered():
+            inputs = tuple([None if value is None else twin(value) for value in node.inputs])
+            made = Node(node.op, inputs, node.attrs, node.origin)
+            made.outputs = tuple([Value(one.spec, "node", None, made, one.index, one.stage) for one in node.outputs])
+            for one, own in zip(node.outputs, made.outputs, strict=True):
+                own.known = one.known
+                twins[one] = own
+            self._use(made)
+            other._nodes[made] = None
+        other._order = tuple(other._nodes)
+        for value, name in zip(self._outputs, self.output_names, strict=True):
+            other.add_output(twin(value), name)
+        for variable, value in self._updates:
+            other.add_update(variable, twin(value))
         return other
 
     def set_inputs(self, node: Node, inputs: Sequence[Value | None]) -> None:

@@ -27,7 +27,7 @@ from graphflow.errors import (
 from graphflow.ir.build import GraphTensor
 from graphflow.layers.era import current_era
 from graphflow.layers.holder import deferred_weights
-from graphflow.layers.nest import leaves, single, transform
+from graphflow.layers.nest import NESTS, leaves, single, transform
 from graphflow.layers.node import Node
 from graphflow.layers.penalties import Penalised, outermost_call
 from graphflow.layers.recorded import Recorded
@@ -66,6 +66,8 @@ def clear_session() -> None:
 
 def mask_of(structure: Any) -> Any:
     """The masks that tensors carry, in the structure of the tensors; None when none does."""
+    if not isinstance(structure, NESTS):
+        return getattr(structure, "_keras_mask", None)
     masks = transform(lambda leaf: getattr(leaf, "_keras_mask", None), structure)
     return None if all(mask is None for mask in leaves(masks)) else masks
 
@@ -151,9 +153,10 @@ class Layer(Penalised, Recorded):
         Raises:
             ShapeError, DTypeError, ArgumentError: what the layer's rules say, with the layer's name and input shapes.
         """
-        given = [leaf for leaf in leaves((args, kwargs)) if is_tensor(leaf)]
+        given = [leaf for leaf in leaves((*args, kwargs) if kwargs else args) if is_tensor(leaf)]
         symbolic = not is_tracing() and any(isinstance(leaf, KerasTensor) for leaf in given)
-        builder = next((leaf.builder for leaf in given if isinstance(leaf, GraphTensor)), None)
+        builders = [leaf.builder for leaf in given if isinstance(leaf, GraphTensor)]
+        builder = builders[0] if builders else None
         inside: Any = tracing(infer_only) if symbolic else builder.scope(self.name) if builder else nullcontext()
         if not given and not is_tracing():
             inside = outermost_call(self)
@@ -233,9 +236,14 @@ class Layer(Penalised, Recorded):
     def _with_masks(self, args: tuple[Any, ...], outputs: Any, mask: Any) -> Any:
         """The outputs with the masks that `compute_mask` gives; an input that was returned as it is gets a copy."""
         given = {id(leaf) for leaf in leaves(args)}
-        outputs = transform(lambda leaf: bare(leaf) if is_tensor(leaf) and id(leaf) in given else leaf, outputs)
-        made = [leaf for leaf in leaves(outputs) if is_tensor(leaf)]
-        if not made or (mask is None and type(self).compute_mask is Layer.compute_mask):
+        made = leaves(outputs)
+        if any(id(leaf) in given and is_tensor(leaf) for leaf in made):
+            outputs = transform(lambda leaf: bare(leaf) if is_tensor(leaf) and id(leaf) in given else leaf, outputs)
+            made = leaves(outputs)
+        if mask is None and type(self).compute_mask is Layer.compute_mask:
+            return outputs
+        made = [leaf for leaf in made if is_tensor(leaf)]
+        if not made:
             return outputs
         masks = self.compute_mask(single(list(args)) if len(args) == 1 else args[0], mask)
         found = list(leaves(masks)) if isinstance(masks, (list, tuple)) else [masks]

@@ -2,33 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
+NESTS = (list, tuple, dict)
 
-def leaves(structure: Any) -> Iterator[Any]:
+
+def leaves(structure: Any) -> list[Any]:
     """Everything in a structure that is not a list, tuple or dict."""
-    if isinstance(structure, dict):
-        for key in sorted(structure, key=str):
-            yield from leaves(structure[key])
-    elif isinstance(structure, (list, tuple)):
-        for item in structure:
-            yield from leaves(item)
-    else:
-        yield structure
+    if not isinstance(structure, NESTS):
+        return [structure]
+    items = [structure[key] for key in sorted(structure, key=str)] if isinstance(structure, dict) else structure
+    found: list[Any] = []
+    for item in items:
+        if isinstance(item, NESTS):
+            found += leaves(item)
+        else:
+            found.append(item)
+    return found
 
 
 def transform(function: Callable[[Any], Any], structure: Any) -> Any:
     """The structure with `function` applied to each leaf."""
+    if not isinstance(structure, NESTS):
+        return function(structure)
     if isinstance(structure, dict):
         made = {key: transform(function, structure[key]) for key in sorted(structure, key=str)}
         return {key: made[key] for key in structure}
     if isinstance(structure, list):
         return [transform(function, item) for item in structure]
-    if isinstance(structure, tuple):
-        items = [transform(function, item) for item in structure]
-        return type(structure)(*items) if hasattr(structure, "_fields") else tuple(items)
-    return function(structure)
+    items = [transform(function, item) for item in structure]
+    return type(structure)(*items) if hasattr(structure, "_fields") else tuple(items)
 
 
 def single(items: list[Any]) -> Any:

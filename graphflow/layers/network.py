@@ -133,8 +133,8 @@ class Network:
             return known[id(leaf)] if isinstance(leaf, KerasTensor) else leaf
 
         for node in self.nodes:
-            args, kwargs = transform(replaced, node.args), transform(replaced, node.kwargs)
-            outputs = node.operation(*args, **kwargs)
+            args = [transform(replaced, one) for one in node.args]
+            outputs = node.operation(*args, **transform(replaced, node.kwargs) if node.kwargs else {})
             for tensor, value in zip(node.output_tensors, leaves(outputs), strict=True):
                 known[id(tensor)] = value
         return transform(replaced, self.outputs)

@@ -158,8 +158,13 @@ def follow(
 
 
 def _all_known(values: Sequence[Array | None], specs: Sequence[Any]) -> bool:
-    given = [value for value, spec in zip(values, specs, strict=True) if spec is not None]
-    return len(given) > 0 and all(value is not None for value in given)
+    given = False
+    for value, spec in zip(values, specs, strict=True):
+        if spec is not None:
+            if value is None:
+                return False
+            given = True
+    return given
 
 
 def _are_followed(specs: Sequence[TensorSpec]) -> bool:

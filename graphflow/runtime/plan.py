@@ -12,7 +12,7 @@ arguments for the smaller batch.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -154,22 +154,12 @@ def scaled_plan(plan: Plan, batch: int) -> Plan | None:
     return made
 
 
-def _key(node: Node, call: Call) -> tuple[Any, ...] | None:
-    """Equal for two nodes of which kernels are asked the same; None where attributes can not be compared."""
-    key = (
-        node.op.name,
-        tuple(call.attrs.items()),
-        repr(call.attrs),
-        call.inputs,
-        call.outputs,
-        call.known,
-        call.precision,
-    )
-    try:
-        hash(key)
-    except TypeError:
-        return None
-    return key
+class _Choice(NamedTuple):
+    """The kernel for all nodes of which kernels are asked the same."""
+
+    number: int
+    kernel: KernelDef | None
+    reason: str
 
 
 class _Planner:
@@ -191,7 +181,8 @@ class _Planner:
         self._with_winograd = with_winograd
         found = Concrete(self.graph, schedule.order, input_shapes)
         self.order = found.order
-        self._keys: dict[Node, tuple[Any, ...] | None] = {}
+        self._chosen: dict[Any, _Choice] = {}
+        self._numbers: dict[Node, int] = {}
         self._laid: dict[tuple[Any, ...], PlannedNode] = {}
         self.orders = [found.order, *schedule.others]
         self.plan = Plan(found.specs)
@@ -208,7 +199,7 @@ class _Planner:
         return "bounded" if bounded and self.precision == "default" else self.precision
 
     def choose_kernels(self) -> None:
-        chosen: dict[Any, tuple[KernelDef | None, str]] = {}
+        specs = self.plan.specs
         for node in self.order:
             kernel, call, reason = None, None, "references only"
             if node.op.name in VIEWS:
@@ -216,20 +207,15 @@ class _Planner:
             elif self.isa is not None:
                 call = Call(
                     node.attrs,
-                    tuple(None if value is None else self._spec(value) for value in node.inputs),
-                    tuple(self._spec(value) for value in node.outputs),
-                    tuple(value is None or value.stage != "run" for value in node.inputs),
+                    tuple([None if value is None else specs.get(value) or value.spec for value in node.inputs]),
+                    tuple([specs[value] for value in node.outputs]),
+                    tuple([value is None or value.stage != "run" for value in node.inputs]),
                     self.isa,
                     self.threads,
                     self._precision(node),
                 )
-                key = self._keys[node] = _key(node, call)
-                if key is None or key not in chosen:
-                    kernel, reason = choose(node.op.name, call)
-                    if key is not None:
-                        chosen[key] = kernel, reason
-                else:
-                    kernel, reason = chosen[key]
+                choice = self._choice(node, call)
+                kernel, reason = choice.kernel, choice.reason
             planned = PlannedNode(node, kernel, call, reason)
             if "body" in node.attrs and self.isa is not None:
                 given = [self._spec(value) for value in node.inputs if value is not None]
@@ -242,13 +228,29 @@ class _Planner:
                 planned.windows = windows
                 self._lay(planned, planned.call)
 
+    def _choice(self, node: Node, call: Call) -> _Choice:
+        """The kernel for a call: asked for once where attributes can be compared."""
+        attrs = call.attrs
+        key = (node.op.name, tuple(attrs.items()), repr(attrs), call.inputs, call.outputs, call.known, call.precision)
+        try:
+            found = self._chosen.get(key)
+        except TypeError:
+            return _Choice(-1, *choose(node.op.name, call))
+        if found is None:
+            found = self._chosen[key] = _Choice(len(self._chosen), *choose(node.op.name, call))
+        self._numbers[node] = found.number
+        return found
+
     def _lay(self, planned: PlannedNode, call: Call) -> None:
         """Lay out a node, or take what another one has that is asked the same."""
         node, scaling = planned.node, self.plan.scaling
         values = [value for value in (*node.inputs, *node.outputs) if value is not None]
-        key = None if any(value in self._windows for value in values) else self._keys[node]
-        if key is not None and scaling is not None:
-            key = (*key, *(scaling.dimensions.get(value) for value in values))
+        number = self._numbers.get(node)
+        key: tuple[Any, ...] | None = None if number is None else (number,)
+        if self._windows and any(value in self._windows for value in values):
+            key = None
+        elif key is not None and scaling is not None:
+            key += tuple([scaling.dimensions.get(value) for value in values])
         same = None if key is None else self._laid.get(key)
         if same is None:
             planned.layout = planned.lay(call) if scaling is None else scaling.lay(planned, call)
@@ -257,7 +259,7 @@ class _Planner:
             return
         planned.layout = same.layout
         if same.scaling is not None:
-            planned.scaling = NodeScaling(call, same.scaling.layout, same.scaling.guards)
+            planned.scaling = same.scaling.of(call)
 
     # 3
 
@@ -285,11 +287,12 @@ class _Planner:
             if planned.layout is None:
                 plan.python_nodes[writer.python_step()] = planned
                 continue
+            find = self._storage(planned)
             for index, step in enumerate(planned.layout.steps):
                 if step.items:
-                    row, slot = writer.leaf_step(step, self._storage(planned))
+                    row, slot = writer.leaf_step(step, find)
                     if planned.scaling is not None:
-                        planned.scaling.place(index, row, slot)
+                        planned.scaling.places.append((index, row, slot))
         needed = [value for planned in plan.python_nodes.values() for value in planned.node.inputs if value is not None]
         for value in (*needed, *(value for _, value in plan.copies)):
             writer.needs(plan.storage.of[value])

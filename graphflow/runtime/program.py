@@ -37,6 +37,15 @@ def slot_of(value: Any, kind: str) -> int:
     return int(struct.unpack("q", struct.pack("d", value))[0]) if kind == "F" else int(value)
 
 
+class _Form(NamedTuple):
+    """What every node that has a step in common gives the program: all but where its operands lie."""
+
+    step: Step
+    row: StepRow
+    slots: list[int]
+    pointers: list[tuple[int, Ref]]
+
+
 class ProgramWriter:
     """Collects steps, slots and relocations.
 
@@ -53,6 +62,7 @@ class ProgramWriter:
         self._arrays = arrays
         self._moves: list[tuple[int, Storage, int]] = []
         self._bases: dict[Key, int] = {}
+        self._forms: dict[int, _Form] = {}
         self._scratch = 0
 
     def python_step(self) -> int:
@@ -69,25 +79,30 @@ class ProgramWriter:
         Returns:
             Its number, and its first slot.
         """
+        form = self._forms.get(id(step))
+        if form is None:
+            form = self._forms[id(step)] = self._form(step)
+        number, first = len(self.rows), len(self.slots)
+        self.rows.append(form.row._replace(slot=first))
+        self.slots += form.slots
+        for at, ref in form.pointers:
+            self._moves.append((first + at, place(ref), ref.offset))
+        return number, first
+
+    def _form(self, step: Step) -> _Form:
         from graphflow.kernels._leaf import FIELDS
 
         assert self.isa is not None
         names = FIELDS[step.leaf]
         if len(step.fields) != len(names):
             raise KeyError(f"Leaf {step.leaf} takes {[name for name, _ in names]}, received {list(step.fields)}.")
-        found = len(self.rows), len(self.slots)
-        leaf = self.isa.leaves[step.leaf]
-        self.rows.append(step_row(leaf, found[1], step.items, step.nanoseconds, step.limit, self.threads))
         self._scratch = max(self._scratch, step.scratch)
-        for name, kind in names:
-            given = step.fields[name]
-            if kind in "FI":
-                self.slots.append(slot_of(given, kind))
-                continue
-            if given is not None:
-                self._moves.append((len(self.slots), place(given), given.offset))
-            self.slots.append(0)
-        return found
+        leaf = self.isa.leaves[step.leaf]
+        row = step_row(leaf, 0, step.items, step.nanoseconds, step.limit, self.threads)
+        given = [(step.fields[name], kind) for name, kind in names]
+        slots = [slot_of(value, kind) if kind in "FI" else 0 for value, kind in given]
+        pointers = [(at, ref) for at, (ref, kind) in enumerate(given) if kind not in "FI" and ref is not None]
+        return _Form(step, row, slots, pointers)
 
     def needs(self, storage: Storage) -> None:
         """Let an array be bound although no leaf takes it."""

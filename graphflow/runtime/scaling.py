@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from graphflow.runtime.plan import PlannedNode
 
 
+Varying = list[tuple[int, str, Size]]
+
+
 class NodeScaling:
     """The layout of one node with sizes that know how they scale.
 
@@ -30,29 +33,23 @@ class NodeScaling:
         call: what it was laid out for.
         layout: None where the sizes can not be followed, so that the node is laid out anew for each batch.
         guards: the comparisons on which it rests.
-        places: for each of its steps that does anything, the row and the first slot in the program.
-        varying: the slots that depend on the batch, what kind they are, and how they depend.
+        varying: for each of the layout's steps the slots that depend on the batch, from its first one on, what kind
+            they are, and how they depend.
+        places: for each of its steps that does anything, its index, the row and the first slot in the program.
     """
 
     __slots__ = ("call", "guards", "layout", "places", "varying")
 
-    def __init__(self, call: Call, layout: Layout | None, guards: list[Guard]) -> None:
+    def __init__(self, call: Call, layout: Layout | None, guards: list[Guard], varying: list[Varying]) -> None:
         self.call = call
         self.layout = layout
         self.guards = guards
-        self.places: dict[int, tuple[int, int]] = {}
-        self.varying: list[tuple[int, str, Size]] = []
+        self.varying = varying
+        self.places: list[tuple[int, int, int]] = []
 
-    def place(self, index: int, row: int, slot: int) -> None:
-        """Say where in the program a step is."""
-        from graphflow.kernels._leaf import FIELDS
-
-        self.places[index] = (row, slot)
-        if self.layout is not None:
-            step = self.layout.steps[index]
-            for at, (name, kind) in enumerate(FIELDS[step.leaf], slot):
-                if isinstance(step.fields[name], Size):
-                    self.varying.append((at, kind, step.fields[name]))
+    def of(self, call: Call) -> NodeScaling:
+        """That of another node whose call is laid out in the same way."""
+        return NodeScaling(call, self.layout, self.guards, self.varying)
 
 
 class Scaling:
@@ -102,15 +99,22 @@ class Scaling:
         except (TypeError, ZeroDivisionError):
             self.trace.lost = True
         if self.trace.lost or any(_offset_varies(step) for step in traced.steps):
-            planned.scaling = NodeScaling(call, None, [])
+            planned.scaling = NodeScaling(call, None, [], [])
             return planned.lay(call)
-        planned.scaling = NodeScaling(call, traced, self.trace.guards)
+        planned.scaling = NodeScaling(call, traced, self.trace.guards, [_varying(step) for step in traced.steps])
         steps = [_resolved(step) for step in traced.steps]
         return Layout(steps, traced.packs, [plain(size) for size in traced.work], traced.in_place)
 
 
 def _offset_varies(step: Step) -> bool:
     return any(isinstance(getattr(value, "offset", 0), Size) for value in step.fields.values())
+
+
+def _varying(step: Step) -> Varying:
+    from graphflow.kernels._leaf import FIELDS
+
+    given = ((at, kind, step.fields[name]) for at, (name, kind) in enumerate(FIELDS[step.leaf]))
+    return [(at, kind, size) for at, kind, size in given if isinstance(size, Size)]
 
 
 def _resolved(step: Step) -> Step:
@@ -182,9 +186,9 @@ class Rescaled:
         values = self._values
         if own.layout is None or not holds(own.guards, values):
             return self._lay_anew(planned, own)
-        for slot, kind, size in own.varying:
-            self._slots[slot] = slot_of(evaluate(size.constant, size.terms, values), kind)
-        for index, (row, slot) in own.places.items():
+        for index, row, slot in own.places:
+            for at, kind, size in own.varying[index]:
+                self._slots[slot + at] = slot_of(evaluate(size.constant, size.terms, values), kind)
             step = own.layout.steps[index]
             self._row(row, slot, self._number(step.items), self._number(step.nanoseconds), self._number(step.limit))
         return True
@@ -218,7 +222,7 @@ class Rescaled:
         )
         if not (same and packs and room) or any(step.scratch > self._scratch for step in layout.steps):
             return False
-        for index, (row, slot) in own.places.items():
+        for index, row, slot in own.places:
             step = layout.steps[index]
             self._row(row, slot, step.items, step.nanoseconds, step.limit)
             for at, (name, kind) in enumerate(FIELDS[step.leaf], slot):

@@ -61,10 +61,10 @@ class Session:
         self.precision = as_precision(knob("precision") or precision())
         bound: int = knob("winograd_memory")
         self.winograd_memory = winograd_memory() if bound == -1 else as_winograd_memory(None if bound == -2 else bound)
-        self._prepare()
+        self._prepare(graph.copied())
 
-    def _prepare(self) -> None:
-        self.graph = from_data(self._portable)
+    def _prepare(self, graph: Graph) -> None:
+        self.graph = graph
         self.input_names = [value.name for value in self.graph.inputs]
         self.output_names = list(self.graph.output_names)
         self.journal = tune(self.graph)
@@ -112,7 +112,7 @@ class Session:
         self._portable = state["portable"]
         self.precision = state["precision"]
         self.winograd_memory = state["winograd_memory"]
-        self._prepare()
+        self._prepare(from_data(self._portable))
 
     def run(self, inputs: Sequence[Any] | Mapping[str, Any], out: Sequence[Array] | None = None) -> list[Array]:
         """Run once.

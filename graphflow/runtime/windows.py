@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 LEADING = {"x": "ldx", "y": "ldy", "residual": "ldr"}
 """The pointers of a leaf that may have gaps, and the argument that says how far it is to the next row."""
 
+JOIN_OR_PART = frozenset(("concatenate", "getitem", "split"))
+"""The ops that give rise to windows."""
+
 ITEM = 4
 """Bytes of an element: kernels with gaps are those of float32."""
 
@@ -51,6 +54,8 @@ def find_windows(
         nodes: in order, with their kernels chosen.
         results: what leaves the graph, which lies where the caller wants it.
     """
+    if not any(one.node.op.name in JOIN_OR_PART for one in nodes):
+        return {}
     made_by = {value: one for one in nodes for value in one.node.outputs}
     takers: dict[Value, list[tuple[PlannedNode, int]]] = {}
     for one in nodes:
