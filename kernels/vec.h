@@ -106,12 +106,18 @@ GF_INLINE gf_vec v_fma(gf_vec a, gf_vec b, gf_vec c) { return a * b + c; }
 
 GF_INLINE gf_vec v_quotient(gf_vec a, gf_vec b) { return a / b; }
 typedef int32_t gf_flags __attribute__((vector_size(16)));
+#if defined(__SSE2__)
+#include <emmintrin.h>
+GF_INLINE gf_vec v_greater(gf_vec a, gf_vec b) { return (gf_vec)_mm_max_ps((__m128)a, (__m128)b); }
+GF_INLINE gf_flags v_unordered(gf_vec a, gf_vec b) { return (gf_flags)_mm_cmpunord_ps((__m128)a, (__m128)b); }
+#else
 GF_INLINE gf_vec v_greater(gf_vec a, gf_vec b)
 {
     gf_flags is = (gf_flags)(a > b);
     return (gf_vec)(((gf_flags)a & is) | ((gf_flags)b & ~is));
 }
 GF_INLINE gf_flags v_unordered(gf_vec a, gf_vec b) { return (gf_flags)(a != a) | (gf_flags)(b != b); }
+#endif
 GF_INLINE gf_flags v_either(gf_flags a, gf_flags b) { return a | b; }
 GF_INLINE gf_vec v_make_nan(gf_vec a, gf_flags f) { return (gf_vec)((gf_flags)a | f); }
 
