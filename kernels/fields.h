@@ -155,9 +155,8 @@
     I(batch) I(channels) I(in_d) I(in_h) I(in_w) I(out_d) I(out_h) I(out_w) I(kernel_d) I(kernel_h) I(kernel_w) \
     I(stride_d) I(stride_h) I(stride_w) I(pad_d) I(pad_h) I(pad_w) I(ldx) I(ldy) I(kind)
 
-/* x (outer, middle, inner) to y (outer, inner); `kind` is one of GF_REDUCTIONS. Items: outer * ceil(inner / block) runs of
- * columns; block is at least inner, or a multiple of 16. */
-#define GF_REDUCE_FIELDS(P, I, F) P(const float, x) P(float, y) I(outer) I(middle) I(inner) I(block) I(kind)
+/* x (outer, middle, inner) to y (outer, inner); `kind` is one of GF_REDUCTIONS. Items: outer. */
+#define GF_REDUCE_FIELDS(P, I, F) P(const float, x) P(float, y) I(outer) I(middle) I(inner) I(kind)
 
 /* Over the last axis of x (rows, n); `log`: its logarithm. Items: rows. */
 #define GF_SOFTMAX_FIELDS(P, I, F) P(const float, x) P(float, y) I(rows) I(n) I(log)

@@ -149,21 +149,19 @@ static void gf_fold_columns(int64_t kind, const float *x, int64_t middle, int64_
 static int gf_reduce_f32(const void *args, int64_t begin, int64_t end, gf_worker *worker)
 {
     const gf_reduce_f32_args *s = args;
-    const int64_t inner = s->inner, middle = s->middle, parts = inner > 0 ? (inner + s->block - 1) / s->block : 1;
+    const int64_t inner = s->inner, middle = s->middle;
     (void)worker;
     for (int64_t item = begin; item < end; item++) {
-        const int64_t outer = item / parts, first = item % parts * s->block;
-        const int64_t last = gf_smaller(first + s->block, inner);
-        const float *x = s->x + outer * middle * inner;
-        float *y = s->y + outer * inner;
+        const float *x = s->x + item * middle * inner;
+        float *y = s->y + item * inner;
         if (inner == 1)
             *y = gf_fold_row(s->kind, x, middle);
         else if (inner < GF_NARROW || middle == 0)
-            for (int64_t j = first; j < last; j += GF_NARROW)
+            for (int64_t j = 0; j < inner; j += GF_NARROW)
                 gf_fold_columns(s->kind, x, middle, gf_smaller(GF_NARROW, inner - j), y + j);
         else
-            for (int64_t j = first; j < last; j += GF_PIECE / 2)
-                gf_fold_many(s->kind, x + j, middle, inner, y + j, gf_smaller(GF_PIECE / 2, last - j));
+            for (int64_t j = 0; j < inner; j += GF_PIECE / 2)
+                gf_fold_many(s->kind, x + j, middle, inner, y + j, gf_smaller(GF_PIECE / 2, inner - j));
     }
     return GF_OK;
 }

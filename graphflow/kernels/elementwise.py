@@ -173,16 +173,9 @@ def _refuse_reduce(call: Call) -> str | None:
     return not_float32(call)
 
 
-LINE = 16
-"""Floats in a cache line."""
-
-
-def columns_block(outer: int, inner: int, threads: int) -> int:
-    """How many columns of a reduction one item takes: all, or whole lines where there are too few rows to share."""
-    if threads == 1 or outer >= 2 * threads or inner < 2 * LINE:
-        return max(inner, 1)
-    parts = -(-2 * threads // max(outer, 1))
-    return max(1, round(inner / parts / LINE)) * LINE
+PARTS, LONG = 4, 1 << 16
+"""A reduction over `LONG` elements or more of a sample, several columns side by side, is one of `PARTS` reductions: a
+single sample has work for several threads, whoever computes it. A mean of four equal means only shifts exponents."""
 
 
 def _lay_reduce(kind: int) -> Any:
@@ -195,10 +188,16 @@ def _lay_reduce(kind: int) -> Any:
             _count(x.shape[axes[0] : axes[-1] + 1]),
             _count(x.shape[axes[-1] + 1 :]),
         )
-        block = columns_block(outer, inner, call.threads)
-        fields = {"x": operand(0), "y": result(), "outer": outer, "middle": middle, "inner": inner, "block": block}
-        items = outer * -(-inner // block)
-        return Layout([Step("reduce_f32", {**fields, "kind": kind}, items, outer * middle * inner * 4 / BYTES_PER_NS)])
+
+        def step(source: Ref, target: Ref, outer: int, middle: int) -> Step:
+            fields = {"x": source, "y": target, "outer": outer, "middle": middle, "inner": inner, "kind": kind}
+            return Step("reduce_f32", fields, outer, outer * middle * inner * 4 / BYTES_PER_NS)
+
+        if inner == 1 or middle % PARTS or middle * inner < LONG:
+            return Layout([step(operand(0), result(), outer, middle)])
+        parts = Ref("work", 0)
+        steps = [step(operand(0), parts, outer * PARTS, middle // PARTS), step(parts, result(), outer, PARTS)]
+        return Layout(steps, work=[outer * PARTS * inner * 4])
 
     return lay
 

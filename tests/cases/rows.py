@@ -52,6 +52,10 @@ def normalizations() -> list[OpCase]:
         OpCase(name, (x(3, 6, kind="special"),), {"axes": (1,), "keepdims": False}, "special")
         for name in ("sum", "max", "min")
     ]
+    cases += [
+        OpCase(name, (x(3, 64, 64, 17),), {"axes": (1, 2), "keepdims": False}, "in_parts")
+        for name in ("sum", "mean", "max", "min")
+    ]
     for name in ("any", "all"):
         cases += [
             OpCase(name, (x(3, 4, dtype="bool"),), {"axes": (1,), "keepdims": True}),
