@@ -149,11 +149,11 @@
     I(act) F(alpha) F(beta) F(gamma) I(gate) F(gate_alpha) F(gate_beta) F(gate_gamma)
 
 /* Windows over x (batch, in_d, in_h, in_w, channels); averages divide by the number of real elements; `kind` is one of
- * GF_POOLS. Items: batch * out_d * out_h output rows. */
+ * GF_POOLS. Items: batch * out_d * out_h output rows, each in parts of `span` outputs. */
 #define GF_POOL_FIELDS(P, I, F) \
     P(const float, x) P(float, y) \
     I(batch) I(channels) I(in_d) I(in_h) I(in_w) I(out_d) I(out_h) I(out_w) I(kernel_d) I(kernel_h) I(kernel_w) \
-    I(stride_d) I(stride_h) I(stride_w) I(pad_d) I(pad_h) I(pad_w) I(ldx) I(ldy) I(kind)
+    I(stride_d) I(stride_h) I(stride_w) I(pad_d) I(pad_h) I(pad_w) I(ldx) I(ldy) I(span) I(kind)
 
 /* x (outer, middle, inner) to y (outer, inner); `kind` is one of GF_REDUCTIONS. Items: outer. */
 #define GF_REDUCE_FIELDS(P, I, F) P(const float, x) P(float, y) I(outer) I(middle) I(inner) I(kind)

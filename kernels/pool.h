@@ -10,13 +10,13 @@
 
 enum { GF_LINE = 2048 /* elements of a run of folded columns */, GF_FEW = 8 /* channels */ };
 
-/* An output row: the range of input rows under all its windows, without the padding. `kind` and `partial` are entries
- * of GF_REDUCTIONS, for a whole window and for a part of it. */
+/* Outputs [from, to) of a row: the range of input rows under all its windows, without the padding. `kind` and `partial`
+ * are entries of GF_REDUCTIONS, for a whole window and for a part of it. */
 typedef struct gf_pool_row {
     const gf_pool_f32_args *s;
     const float *x; /* the sample */
-    float *y;
-    int64_t kind, partial, d0, d1, h0, h1;
+    float *y;       /* the whole row */
+    int64_t kind, partial, d0, d1, h0, h1, from, to;
 } gf_pool_row;
 
 /* The first places of the input columns w0..w1, in the range's rows, as rows of a fold of n elements. */
@@ -76,9 +76,9 @@ static void gf_pool_wide(const gf_pool_row *r)
 {
     const gf_pool_f32_args *s = r->s;
     const int64_t last = s->in_w + s->pad_w - s->kernel_w; /* a full window begins here at most, counted with padding */
-    const int64_t from = (gf_larger(s->pad_w, 0) + s->stride_w - 1) / s->stride_w;
-    const int64_t to = last < 0 ? 0 : gf_smaller(last / s->stride_w + 1, s->out_w);
-    for (int64_t ow = 0; ow < s->out_w; ow++) {
+    const int64_t from = gf_larger((gf_larger(s->pad_w, 0) + s->stride_w - 1) / s->stride_w, r->from);
+    const int64_t to = last < 0 ? 0 : gf_smaller(last / s->stride_w + 1, r->to);
+    for (int64_t ow = r->from; ow < r->to; ow++) {
         const int64_t start = ow * s->stride_w - s->pad_w;
         const int64_t w0 = gf_larger(start, 0), w1 = gf_smaller(start + s->kernel_w, s->in_w);
         if (ow == from && gf_pool_full(r, from, to))
@@ -133,8 +133,8 @@ static void gf_pool_narrow(const gf_pool_row *r)
     const int64_t c = s->channels, kernel = s->kernel_w, stride = s->stride_w, pad = s->pad_w;
     const int64_t area = (r->d1 - r->d0) * (r->h1 - r->h0), outputs = 1 + (GF_LINE / c - kernel) / stride;
     float line[GF_LINE];
-    for (int64_t ow = 0, stop; ow < s->out_w; ow = stop) {
-        stop = gf_smaller(ow + outputs, s->out_w);
+    for (int64_t ow = r->from, stop; ow < r->to; ow = stop) {
+        stop = gf_smaller(ow + outputs, r->to);
         const int64_t left = gf_larger(ow * stride - pad, 0);
         const int64_t right = gf_smaller((stop - 1) * stride - pad + kernel, s->in_w);
         if (left >= right) {
@@ -163,25 +163,29 @@ static int gf_pool_f32(const void *args, int64_t begin, int64_t end, gf_worker *
 {
     const gf_pool_f32_args *s = args;
     const int narrow = s->channels < GF_FEW && s->ldx == s->channels && s->kernel_w * s->channels <= GF_LINE;
+    const int64_t spans = s->span > 0 ? (s->out_w + s->span - 1) / s->span : 1;
     (void)worker;
     if (s->channels == 0)
         return GF_OK;
     for (int64_t item = begin; item < end; item++) {
-        const int64_t oh = item % s->out_h, od = item / s->out_h % s->out_d, sample = item / s->out_h / s->out_d;
+        const int64_t line = item / spans, from = item % spans * s->span;
+        const int64_t oh = line % s->out_h, od = line / s->out_h % s->out_d, sample = line / s->out_h / s->out_d;
         const int64_t d = od * s->stride_d - s->pad_d, h = oh * s->stride_h - s->pad_h;
         const gf_pool_row row = {
             .s = s,
             .x = s->x + sample * s->in_d * s->in_h * s->in_w * s->ldx,
-            .y = s->y + item * s->out_w * s->ldy,
+            .y = s->y + line * s->out_w * s->ldy,
             .kind = s->kind == GF_POOL_max ? GF_REDUCE_max : GF_REDUCE_mean,
             .partial = s->kind == GF_POOL_max ? GF_REDUCE_max : GF_REDUCE_sum,
             .d0 = gf_larger(d, 0),
             .d1 = gf_smaller(d + s->kernel_d, s->in_d),
             .h0 = gf_larger(h, 0),
             .h1 = gf_smaller(h + s->kernel_h, s->in_h),
+            .from = from,
+            .to = gf_smaller(from + s->span, s->out_w),
         };
         if (row.d0 >= row.d1 || row.h0 >= row.h1)
-            gf_pool_nothing(&row, 0, s->out_w);
+            gf_pool_nothing(&row, row.from, row.to);
         else if (narrow)
             gf_pool_narrow(&row);
         else

@@ -136,6 +136,17 @@ def _lay_batch_norm(call: Call) -> Layout:
     return Layout([Step("affine_f32", fields, rows, rows * channels * 8 / BYTES_PER_NS)], packs, in_place=(0,))
 
 
+def pool_span(rows: int, width: int, threads: int) -> int:
+    """How many outputs of a row one item pools: all, unless there are too few rows to keep the threads busy."""
+    if threads == 1 or rows >= 4 * threads:
+        return max(width, 1)
+    return max(-(-width * max(rows, 1) // (4 * threads)), SHORTEST_SPAN)
+
+
+SHORTEST_SPAN = 32
+"""Outputs: what is fetched ahead at the end of a part is in vain."""
+
+
 def _lay_pool(kind: int) -> Any:
     def lay(call: Call) -> Layout:
         x = call.inputs[0]
@@ -157,7 +168,9 @@ def _lay_pool(kind: int) -> Any:
             "kind": kind,
         }
         rows = out[0] * fields["out_d"] * fields["out_h"]
-        return Layout([Step("pool_f32", fields, rows, (_count(shape) + _count(out)) * 4 / BYTES_PER_NS)])
+        span = fields["span"] = pool_span(rows, fields["out_w"], call.threads)
+        items = rows * -(-fields["out_w"] // span)
+        return Layout([Step("pool_f32", fields, items, (_count(shape) + _count(out)) * 4 / BYTES_PER_NS)])
 
     return lay
 

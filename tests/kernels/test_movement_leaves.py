@@ -140,14 +140,15 @@ def pool_reference(x, kind, kernel, stride, pad, out):
     return y
 
 
-def pool(isa, x, kind, kernel, stride, pad, out, gap=0):
+def pool(isa, x, kind, kernel, stride, pad, out, gap=0, span=None):
     batch, *size, channels = x.shape
     wide = np.full((*x.shape[:4], channels + gap), nan, np.float32)
     wide[..., :channels] = x
     fields = {"batch": batch, "channels": channels, "ldx": channels + gap, "ldy": channels + gap}
     for name, values in (("in", size), ("out", out), ("kernel", kernel), ("stride", stride), ("pad", pad)):
         fields |= {f"{name}_{axis}": value for axis, value in zip("dhw", values, strict=True)}
-    items = batch * out[0] * out[1]
+    fields["span"] = span or out[2]
+    items = batch * out[0] * out[1] * -(-out[2] // fields["span"])
     shape = (batch, *out, channels + gap)
     y = run_split(isa, "pool_f32", items, shape, x=at_page_end(wide), kind=_leaf.POOLS.index(kind), **fields)
     assert np.isnan(y[..., channels:]).all()
@@ -177,6 +178,17 @@ def test_pool(isa, channels, gap, window):
     exact = {kind: pool_reference(x.astype(np.float64), kind, *rest) for kind in _leaf.POOLS}
     np.testing.assert_array_equal(pool(isa, x, "max", *rest, gap), exact["max"].astype(np.float32))
     np.testing.assert_array_equal(pool(isa, x, "average", *rest, gap), exact["average"].astype(np.float32))
+
+
+@each_isa
+@pytest.mark.parametrize("channels", [1, 3, 8, 17])
+@pytest.mark.parametrize("window", WINDOWS, ids=str)
+def test_parts_of_a_pooled_row_have_the_same_bits(isa, channels, window):
+    size, *rest = window
+    x = np.random.default_rng(6).standard_normal((2, *size, channels)).astype(np.float32)
+    for kind in _leaf.POOLS:
+        for span in (1, 2, 7, 64):
+            np.testing.assert_array_equal(pool(isa, x, kind, *rest, span=span), pool(isa, x, kind, *rest))
 
 
 @each_isa
