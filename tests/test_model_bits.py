@@ -40,6 +40,14 @@ def made(name: str, batch: int) -> dict[str, Any]:
     return found
 
 
+def opened(name: str) -> Any:
+    """A model of the list."""
+    file = CACHE / f"{name}.keras"
+    if not file.exists():
+        pytest.skip(f"{file.name} was not made: python -m benchmarks.export_onnx")
+    return load_model(str(file))
+
+
 def run(session: Session, inputs: dict[str, Any], threads: int, first: int = 0, last: int | None = None) -> list[Any]:
     with graphflow.knobs(threads=threads):
         return session.run({name: x[first:last] for name, x in inputs.items()})
@@ -48,10 +56,7 @@ def run(session: Session, inputs: dict[str, Any], threads: int, first: int = 0, 
 @pytest.mark.fuzz
 @pytest.mark.parametrize("name", MODELS)
 def test_rows_of_a_model_have_the_same_bits(name: str) -> None:
-    file = CACHE / f"{name}.keras"
-    if not file.exists():
-        pytest.skip(f"{file.name} was not made: python -m benchmarks.export_onnx")
-    model = load_model(str(file))
+    model = opened(name)
     batch = 9 if name in LARGE else 67
     inputs = made(name, batch)
     session = Session(model.graph())

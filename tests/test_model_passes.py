@@ -10,11 +10,10 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from test_model_bits import CACHE, LARGE, MODELS, made
+from test_model_bits import LARGE, MODELS, made, opened
 
 import graphflow
 from graphflow.ir.record import Journal
-from graphflow.models import load_model
 from graphflow.passes import EXACT, PIPELINE
 from graphflow.runtime import Session
 
@@ -32,10 +31,7 @@ def settings(name: str) -> list[str]:
 @pytest.mark.fuzz
 @pytest.mark.parametrize("name", MODELS)
 def test_passes_left_out_leave_the_answer_of_a_model(name: str) -> None:
-    file = CACHE / f"{name}.keras"
-    if not file.exists():
-        pytest.skip(f"{file.name} was not made: python -m benchmarks.export_onnx")
-    model, x = load_model(str(file)), made(name, 2)
+    model, x = opened(name), made(name, 2)
     with graphflow.knobs(passes_off="all", precision="strict"):
         expected = Session(model.graph()).run(x)
     for off in settings(name):
@@ -48,10 +44,7 @@ def test_passes_left_out_leave_the_answer_of_a_model(name: str) -> None:
 @pytest.mark.fuzz
 @pytest.mark.parametrize("name", MODELS)
 def test_exact_passes_leave_every_bit_of_a_model(name: str) -> None:
-    file = CACHE / f"{name}.keras"
-    if not file.exists():
-        pytest.skip(f"{file.name} was not made: python -m benchmarks.export_onnx")
-    model, x = load_model(str(file)), made(name, 2)
+    model, x = opened(name), made(name, 2)
 
     def upto(count: int) -> tuple[list[np.ndarray], bool]:
         graph, changed = model.graph(), False

@@ -1,4 +1,4 @@
-"""What a caller gives, as the arrays that a graph's inputs take.
+"""What a caller gives: the arrays that a graph's inputs take, and those that its outputs are written into.
 
 Values are cast to the input's dtype as Keras does: float64 to float32, integers to floats, floats that are whole to
 integers. What would lose its meaning is refused: NaN, fractions or overflow to an integer, complex numbers, objects,
@@ -7,7 +7,7 @@ strings.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -96,3 +96,30 @@ def _cast(array: Array, dtype: str, name: str) -> Array:
             raise DataError(f"Input {name!r} takes {dtype}: values from {low} to {high} do not fit.")
     with np.errstate(over="ignore"):
         return np.ascontiguousarray(array, dtype=wanted).reshape(array.shape)
+
+
+def checked_out(
+    out: Sequence[Array] | None, specs: Sequence[TensorSpec], names: Sequence[str], inputs: list[Array]
+) -> list[Array]:
+    """The arrays of a caller for the outputs of a run, in order; none where nothing was given.
+
+    Raises:
+        ArgumentError: one does not fit, or overlaps another or an input.
+    """
+    if out is None:
+        return []
+    if len(out) != len(names):
+        raise ArgumentError(f"This model has {len(names)} outputs, received {len(out)} arrays to write into.")
+    for array, spec, name in zip(out, specs, names, strict=False):
+        if (
+            array.shape != spec.shape
+            or array.dtype != spec.dtype
+            or not array.flags.c_contiguous
+            or not array.flags.writeable
+        ):
+            raise ArgumentError(
+                f"Output {name!r} needs a writable C-contiguous array of {spec}, received {array.dtype}{array.shape}."
+            )
+        if any(np.may_share_memory(array, other) for other in (*inputs, *(one for one in out if one is not array))):
+            raise ArgumentError(f"The array for output {name!r} must not overlap an input or another output.")
+    return list(out)

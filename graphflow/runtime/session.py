@@ -11,24 +11,22 @@ import numpy as np
 
 from graphflow.config import as_precision, as_winograd_memory, precision, winograd_memory
 from graphflow.epoch import EPOCH
-from graphflow.errors import ArgumentError, DataError, GraphError, GraphflowError, located
+from graphflow.errors import ArgumentError, GraphError
 from graphflow.garbage import full_collections_put_off
 from graphflow.ir.data import from_data, to_data
-from graphflow.ir.graph import Graph, Value
+from graphflow.ir.graph import Graph
 from graphflow.kernels import isa as instruction_sets
 from graphflow.knobs import get as knob
 from graphflow.knobs import knobs
-from graphflow.ops.lookup import index_error
 from graphflow.passes import tune
 from graphflow.runtime.bindings import Bindings
 from graphflow.runtime.budget import with_winograd
-from graphflow.runtime.feed import as_input, check_names
-from graphflow.runtime.plan import Plan, PlannedNode, make_plan, scaled_plan
-from graphflow.runtime.scan import BodyPlan
+from graphflow.runtime.feed import as_input, check_names, checked_out
+from graphflow.runtime.plan import Plan, make_plan, scaled_plan
 from graphflow.runtime.schedule import Schedule
-from graphflow.runtime.storage import nbytes
 from graphflow.runtime.threads import get_num_threads
-from graphflow.spec import Shape, broadcast_shapes
+from graphflow.runtime.views import Views, failure
+from graphflow.spec import Shape
 
 Array = np.ndarray[Any, Any]
 MOST_PLANS = 32
@@ -268,7 +266,7 @@ class Session:
 
     def _run(self, arrays: list[Array], out: Sequence[Array] | None) -> list[Array]:
         plan = self.plan([array.shape for array in arrays])
-        results = _checked_out(out, plan, self.output_names, arrays)
+        results = checked_out(out, plan.results, self.output_names, arrays)
         self._execute(plan, arrays, results)
         if out is None and not (self._stateful or plan.python_nodes or plan.copies or knob("debug") >= 4):
             self._remember(plan, arrays, results)
@@ -282,11 +280,11 @@ class Session:
         context = self._take_context(plan)
         results += [np.empty(spec.shape, spec.dtype) for spec in plan.results[len(results) :]]  # type: ignore[arg-type]
         bases = [*arrays, *(state.value for state in plan.states), *results]
-        views = _Views(plan, context, bases, self._bindings)
+        views = Views(plan, context, bases, self._bindings)
         run_node = views.run_node
         failed = context.run(bases, run_node) if times is None else context.timed(bases, run_node, times)
         if failed is not None:
-            raise _failure(plan, *failed)
+            raise failure(plan, *failed)
         for index, value in plan.copies:
             np.copyto(results[index], views.array(value))
         self._give_back(plan, context)
@@ -356,113 +354,3 @@ class Session:
             self._plans.clear()
             self._largest.clear()
             self._bindings.forget()
-
-
-def _failure(plan: Plan, step: int, code: int, row: int, value: int) -> GraphflowError:
-    planned = max((one for one in plan.nodes if one.first_step <= step), key=lambda one: one.first_step)
-    node = planned.node
-    table = node.inputs[1]
-    size = plan.specs.get(table, table.spec).shape[0] if table is not None else 0
-    error = index_error(row, value, int(size or 0))
-    if code == 2:
-        error = DataError(f"The index at flat position {row} is not a whole number.")
-    return located(error, node.place)
-
-
-def _checked_out(out: Sequence[Array] | None, plan: Plan, names: Sequence[str], inputs: list[Array]) -> list[Array]:
-    if out is None:
-        return []
-    if len(out) != len(names):
-        raise ArgumentError(f"This model has {len(names)} outputs, received {len(out)} arrays to write into.")
-    for array, spec, name in zip(out, plan.results, names, strict=False):
-        if (
-            array.shape != spec.shape
-            or array.dtype != spec.dtype
-            or not array.flags.c_contiguous
-            or not array.flags.writeable
-        ):
-            raise ArgumentError(
-                f"Output {name!r} needs a writable C-contiguous array of {spec}, received {array.dtype}{array.shape}."
-            )
-        if any(np.may_share_memory(array, other) for other in (*inputs, *(one for one in out if one is not array))):
-            raise ArgumentError(f"The array for output {name!r} must not overlap an input or another output.")
-    return list(out)
-
-
-class _Views:
-    """The tensors of one run as arrays, for the nodes that need Python."""
-
-    def __init__(self, plan: Plan, context: Any, bases: list[Array], bindings: Bindings) -> None:
-        self._plan = plan
-        self._context = context
-        self._bases = bases
-        self._bindings = bindings
-        self._arena: Array | None = None
-
-    @property
-    def context(self) -> Any:
-        return self._context
-
-    def inside(self, body: BodyPlan) -> _Views:
-        """The views of a body's runs inside this one."""
-        from graphflow.runtime._executor import Context
-
-        plan, versions = body.plan, self._context.versions
-        try:
-            context = body.pool.pop()
-        except IndexError:
-            context = None
-        if context is None or context.versions is not versions:
-            bound = [plan.known[key] if key in plan.known else self._bindings.array(key) for key in plan.bound]
-            context = Context(plan.program, bound, versions)
-        return _Views(plan, context, [], self._bindings)
-
-    def run(self, bases: list[Array]) -> None:
-        """Run a body's plan once, on these arrays."""
-        self._bases = bases
-        failed = self._context.run(bases, self.run_node)
-        if failed is not None:
-            raise _failure(self._plan, *failed)
-        for index, value in self._plan.copies:
-            np.copyto(bases[len(bases) - len(self._plan.results) + index], self.array(value))
-
-    def array(self, value: Value) -> Array:
-        plan = self._plan
-        spec = plan.specs.get(value, value.spec)
-        storage = plan.storage.of.get(value)
-        if storage is None or storage.kind == "bound":
-            bound = self._context.bound_arrays()
-            index = plan.places.get(((value,), ""))
-            array: Array = _leaf_array(value) if index is None else bound[index]
-            return array.reshape(spec.shape)  # type: ignore[arg-type]
-        if storage.kind == "arena":
-            if self._arena is None:
-                self._arena = self._context.arena()
-            return self._arena[storage.index : storage.index + nbytes(spec)].view(spec.dtype).reshape(spec.shape)
-        results = len(self._bases) - len(plan.results)
-        base = self._bases[storage.index + (results if storage.kind == "output" else 0)]
-        return base.reshape(spec.shape)  # type: ignore[arg-type]
-
-    def run_node(self, step: int) -> None:
-        planned: PlannedNode = self._plan.python_nodes[step]
-        node = planned.node
-        inputs = [None if value is None else self.array(value) for value in node.inputs]
-        try:
-            if planned.body is not None:
-                planned.body.run(inputs, [self.array(value) for value in node.outputs], self)
-                return
-            outputs = node.op.run_reference(node.attrs, inputs)
-        except GraphflowError as error:
-            raise located(error, node.place) from None
-        for value, output in zip(node.outputs, outputs, strict=True):
-            target = self.array(value)
-            if output.shape != target.shape:
-                broadcast_shapes(output.shape, target.shape)
-                raise ArgumentError(f"{node.place} gave shape {output.shape}, {target.shape} was planned.")
-            np.copyto(target, output, casting="unsafe")
-
-
-def _leaf_array(value: Value) -> Array:
-    assert value.stage != "run"
-    array: Array = value.payload if value.kind == "constant" else value.payload.value
-    return array
