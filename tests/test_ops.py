@@ -12,7 +12,7 @@ from cases.problem import Array, OpCase
 
 import graphflow
 from graphflow.ir import GraphBuilder, verify
-from graphflow.kernels import elementwise, isa
+from graphflow.kernels import elementwise, isa, placement, reduction
 from graphflow.kernels.table import KERNELS
 from graphflow.layers.tensor import KerasTensor, infer_only
 from graphflow.ops import OPS
@@ -182,8 +182,8 @@ def test_the_compiled_tables_are_those_of_python() -> None:
 
     assert _leaf.ACTIVATIONS == NAMES
     assert _leaf.BINARIES == elementwise.BINARIES
-    assert _leaf.REDUCTIONS == elementwise.REDUCTIONS
-    assert _leaf.INDEX_KINDS == elementwise.INDEX_KINDS
+    assert _leaf.REDUCTIONS == reduction.REDUCTIONS
+    assert _leaf.INDEX_KINDS == placement.INDEX_KINDS
 
 
 def test_every_op_has_a_kernel_or_a_reason() -> None:

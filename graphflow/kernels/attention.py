@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from graphflow.kernels.contraction import MOST_BATCH, Loop, Product, plan_product
-from graphflow.kernels.elementwise import MOST_AXES, transpose_step, transposed
 from graphflow.kernels.layout import (
     Array,
     Call,
@@ -24,6 +23,7 @@ from graphflow.kernels.layout import (
     result,
 )
 from graphflow.kernels.packing import pack_panels
+from graphflow.kernels.placement import MOST_AXES, transpose_step, transposed
 from graphflow.kernels.products import FLOPS_PER_NS, gemm_step, row_block
 from graphflow.ops.activation import LINEAR
 

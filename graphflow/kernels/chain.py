@@ -7,8 +7,20 @@ from typing import Any
 
 import numpy as np
 
-from graphflow.kernels.elementwise import BINARIES, BYTES_PER_NS, collapse
-from graphflow.kernels.layout import Array, Call, KernelDef, Layout, Pack, Ref, Step, not_float32, operand, result
+from graphflow.kernels.elementwise import BINARIES, collapse
+from graphflow.kernels.layout import (
+    BYTES_PER_NS,
+    Array,
+    Call,
+    KernelDef,
+    Layout,
+    Pack,
+    Ref,
+    Step,
+    not_float32,
+    operand,
+    result,
+)
 from graphflow.ops.activation import NAMES
 from graphflow.ops.chain import Link
 

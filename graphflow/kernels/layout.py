@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -75,6 +76,15 @@ class Layout:
     packs: list[Pack] = field(default_factory=list)
     work: list[int] = field(default_factory=list)
     in_place: tuple[int, ...] = ()
+
+
+BYTES_PER_NS = 20.0
+"""What a kernel that only moves memory is reckoned to do, on one thread."""
+
+
+def elements(shape: Any) -> int:
+    """The elements of a concrete shape."""
+    return math.prod(shape)
 
 
 def dimension(size: int | None) -> int:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from graphflow.kernels.elementwise import BYTES_PER_NS, collapse
-from graphflow.kernels.layout import Call, KernelDef, Layout, Step, not_float32, operand, result
+from graphflow.kernels.elementwise import collapse
+from graphflow.kernels.layout import BYTES_PER_NS, Call, KernelDef, Layout, Step, not_float32, operand, result
 
 TYPES = ("float32", "int32", "int64", "bool")
 COMPARISONS = ("equal", "not_equal", "less", "less_equal", "greater", "greater_equal", "logical_and", "logical_or")

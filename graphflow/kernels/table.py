@@ -11,8 +11,10 @@ from graphflow.kernels import (
     logic,
     movement,
     normalization,
+    placement,
     products,
     recurrent,
+    reduction,
     winograd,
 )
 from graphflow.kernels.layout import Call, KernelDef
@@ -24,6 +26,8 @@ KERNELS: tuple[KernelDef, ...] = (
     *inverted_residual.ROWS,
     *recurrent.ROWS,
     *elementwise.ROWS,
+    *reduction.ROWS,
+    *placement.ROWS,
     *chain.ROWS,
     *movement.ROWS,
     *attention.ROWS,

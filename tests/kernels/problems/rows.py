@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphflow.kernels.elementwise import REDUCTIONS
+from graphflow.kernels.reduction import REDUCTIONS
 from problems.draw import VECTORS, Draw
 from problems.elements import LENGTHS
 from problems.problem import Family, Problem, case, of_largest
