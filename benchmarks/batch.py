@@ -40,6 +40,8 @@ FLAT_MB = 20.0
 TARGETS = {"npy": 0.95, "parquet": 0.90, "plain": 0.90}
 """The least shares of the bare session; plain: Parquet without dictionaries and compression."""
 PEER = 1.0
+GROUP = 50_000
+"""Rows of a row group where a loop by hand, or a measurement of memory, reads group by group."""
 WHAT = ("throughput", "peer", "deeplc", "vector", "parquet", "overhead")
 SECONDS = {"throughput": 220, "peer": 60, "deeplc": 400, "vector": 15, "parquet": 15, "overhead": 10}
 """About how long each takes on two processors at full scale; the bare loops of deeplc's model take most of it."""
@@ -119,8 +121,12 @@ def vectors(path: Path, rows: int, width: int = WIDTH) -> None:
     made.flush()
 
 
-def write_parquet(path: Path, arrays: dict[str, Array], group: int = 50_000, **options: Any) -> None:
-    """Arrays as Parquet: each a column of lists, one alone a column for each number; as pyarrow's defaults have it."""
+def write_parquet(path: Path, arrays: dict[str, Array], group: int | None = None, **options: Any) -> None:
+    """Arrays as Parquet: each a column of lists, one alone a column for each number; as pyarrow's defaults have it.
+
+    Args:
+        group: rows of a row group; None: pyarrow's own number, 2^20.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -411,7 +417,7 @@ def show_peer(given: argparse.Namespace, folder: Path) -> dict[str, Any]:
             made = [rng.random((rows, *one["shape"]), dtype="float32") for one in inputs]
         names = [one["name"] for one in inputs]
         source = folder / f"{model}-peer.parquet"
-        write_parquet(source, dict(zip(names, made, strict=True)))
+        write_parquet(source, dict(zip(names, made, strict=True)), GROUP)
         shapes = {one["name"]: one["shape"] for one in inputs}
         common = {"source": source, "folder": folder, "batch": batch, "threads": given.threads or 2}
         rounds = []
@@ -436,7 +442,7 @@ def show_memory(given: argparse.Namespace, folder: Path, name: str) -> dict[str,
     source = folder / f"{name}-rows.npy"
     (sequences if name == "deeplc" else vectors)(source, rows)
     if name == "parquet":
-        write_parquet(source.with_suffix(".parquet"), {"x": np.load(source)})
+        write_parquet(source.with_suffix(".parquet"), {"x": np.load(source)}, GROUP)
         source.unlink()
         source = source.with_suffix(".parquet")
     model = str(given.cache / f"{SMALLEST}.keras") if name == "deeplc" else "vector"
