@@ -21,16 +21,15 @@ from graphflow.ops.pooling import pool_padding
 
 REDUCTIONS = ("sum", "mean", "max", "min")
 
+SHORTEST_SPAN = 32
+"""Outputs: what is fetched ahead at the end of a part is in vain."""
+
 
 def pool_span(rows: int, width: int, threads: int) -> int:
     """How many outputs of a row one item pools: all, unless there are too few rows to keep the threads busy."""
     if threads == 1 or rows >= 4 * threads:
         return max(width, 1)
     return max(-(-width * max(rows, 1) // (4 * threads)), SHORTEST_SPAN)
-
-
-SHORTEST_SPAN = 32
-"""Outputs: what is fetched ahead at the end of a part is in vain."""
 
 
 def _lay_pool(kind: int) -> Any:
