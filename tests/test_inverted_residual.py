@@ -94,7 +94,7 @@ def test_the_journal_names_the_parts() -> None:
     rows = [one for one in Session(made.graph()).journal.records if one.rule == "fuse_inverted_residual"]
     expand, depthwise, project = (one.name for one in made.layers if "conv" in one.name)
     assert [one.origin for one in rows] == [(depthwise,), (expand,)]
-    assert all(one.what == f"joined {project}" for one in rows)
+    assert all(one.what == f"joined {project}" and one.into == (project,) for one in rows)
 
 
 class Moving(L.Layer):

@@ -246,9 +246,9 @@ def test_the_pipeline_stops_after_a_named_pass() -> None:
 def test_the_journal_says_what_happened_where() -> None:
     model = make("conv_bn_relu")
     conv, norm, relu = model.layers[1:]
-    records = [(one.rule, one.origin) for one in Session(model.graph()).journal.records]
-    assert ("fold_scale", (norm.name,)) in records
-    assert ("fuse_epilogue", (relu.name,)) in records
+    records = [(one.rule, one.origin, one.into) for one in Session(model.graph()).journal.records]
+    assert ("fold_scale", (norm.name,), (conv.name,)) in records
+    assert ("fuse_epilogue", (relu.name,), (conv.name,)) in records
     assert any(conv.name in one.what for one in Session(model.graph()).journal.records)
 
 

@@ -27,11 +27,13 @@ class Change:
         rule: the name of the pass.
         layer: the path of the layer it happened to.
         what: what happened.
+        into: the path of the layer that it is computed with since, "" where it was joined to none.
     """
 
     rule: str
     layer: str
     what: str
+    into: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +158,7 @@ def explain(model: Any, input_shapes: Any = None) -> Explanation:
         >>> x = Input((16,))
         >>> found = explain(Model(x, ReLU(name="relu")(Dense(4, name="dense")(x))))
         >>> found.changes[0]
-        Change(rule='fuse_epilogue', layer='relu', what='relu joined dense of dense')
+        Change(rule='fuse_epilogue', layer='relu', what='relu joined dense of dense', into='dense')
         >>> [one.kernel for one in found.choices]
         ['gemm_f32']
     """
@@ -177,7 +179,7 @@ def explain(model: Any, input_shapes: Any = None) -> Explanation:
         len(session.graph),
         len(plan.nodes),
         tuple((one.__name__, counts[one.__name__]) for one in dict.fromkeys(PIPELINE)),
-        tuple(Change(one.rule, "/".join(one.origin), one.what) for one in records),
+        tuple(Change(one.rule, "/".join(one.origin), one.what, "/".join(one.into)) for one in records),
         choices_of(session, plan),
     )
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Record:
-    """One change: which pass, at which layer, what it did."""
+    """One change: which pass, at which layer, what it did; and into which layer it was joined, if it was."""
 
     rule: str
     origin: tuple[str, ...]
     what: str
+    into: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -20,5 +21,5 @@ class Journal:
 
     records: list[Record] = field(default_factory=list)
 
-    def note(self, rule: str, origin: tuple[str, ...], what: str) -> None:
-        self.records.append(Record(rule, origin, what))
+    def note(self, rule: str, origin: tuple[str, ...], what: str, into: tuple[str, ...] = ()) -> None:
+        self.records.append(Record(rule, origin, what, into))

@@ -45,7 +45,8 @@ def fold_padding(graph: Graph, journal: Journal) -> bool:
             node.outputs[0], rewriter.apply(node.op, [x, *others], {**node.attrs, "padding": amounts[1:-1]})
         )
         drop_unused(graph, node)
-        journal.note("fold_padding", node.origin, f"{node.op.name} reads the border of {'/'.join(pad.origin)} itself")
+        told = f"{node.op.name} of {'/'.join(node.origin)} reads the border itself"
+        journal.note("fold_padding", pad.origin, told, node.origin)
         changed = True
     return changed
 

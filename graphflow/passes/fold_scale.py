@@ -139,10 +139,10 @@ class _Folding:
             bias = shift if bias is None else bias + shift
         return self._rebuilt(rewriter, node, node.inputs[0], None if scale is None else kernel * across, bias)
 
-    def _replace(self, old: Value, new: Value, unused: Sequence[Node], what: str) -> None:
+    def _replace(self, old: Value, new: Value, unused: Sequence[Node], what: str, into: Node) -> None:
         self.graph.replace_uses(old, new)
         for node in unused:
-            self.journal.note("fold_scale", node.origin, what)
+            self.journal.note("fold_scale", node.origin, what, into.origin)
         for node in reversed(unused):
             self.graph.remove(node)
         self.changed = True
@@ -153,7 +153,7 @@ class _Folding:
         if run:
             rewriter = Rewriter(self.graph, run[-1])
             new = self._scale_outputs(rewriter, node, *self._numbers(rewriter, run))
-            self._replace(run[-1].outputs[0], new.outputs[0], run, f"folded into {_name(node)}")
+            self._replace(run[-1].outputs[0], new.outputs[0], run, f"folded into {_name(node)}", node)
             self.graph.remove(node)
 
     def behind_parts(self, node: Node) -> None:
@@ -177,7 +177,8 @@ class _Folding:
         self.graph.set_inputs(node, made)
         for part in makers:
             self.graph.remove(part)
-        self._replace(run[-1].outputs[0], node.outputs[0], run, f"folded into {', '.join(map(_name, makers))}")
+        told = f"folded into {', '.join(map(_name, makers))}"
+        self._replace(run[-1].outputs[0], node.outputs[0], run, told, makers[-1])
 
     def before(self, node: Node) -> None:
         """Rule 3."""
@@ -203,10 +204,10 @@ class _Folding:
             sums = ops.sum(each, axis=tuple(range(len(shape_of(each)) - 1)))
             bias = sums if bias is None else bias + sums
         new = self._rebuilt(rewriter, node, source, None if scale is None else kernel * _along(scale, inwards), bias)
-        self._replace(node.outputs[0], new.outputs[0], (), "")
+        self._replace(node.outputs[0], new.outputs[0], (), "", node)
         self.graph.remove(node)
         for step in reversed(run):
-            self.journal.note("fold_scale", step.origin, f"folded into {_name(node)}")
+            self.journal.note("fold_scale", step.origin, f"folded into {_name(node)}", node.origin)
             self.graph.remove(step)
 
     def join(self, node: Node) -> None:
@@ -227,7 +228,7 @@ class _Folding:
         )
         mean, variance = np.zeros(channels, dtype), np.ones(channels, dtype)
         new = ops.batch_norm(rewriter.tensor(source), mean, variance, scale, shift, epsilon=0.0)
-        self._replace(run[-1].outputs[0], rewriter.as_value(new), run, "joined in one scale and shift")
+        self._replace(run[-1].outputs[0], rewriter.as_value(new), run, "joined in one scale and shift", run[-1])
 
 
 def _is_known(value: Value | None) -> bool:

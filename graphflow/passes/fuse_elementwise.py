@@ -43,7 +43,7 @@ def fuse_elementwise(graph: Graph, journal: Journal) -> bool:
         made = graph.add(CHAIN, operands, {"links": links}, [last.outputs[0].spec], last.origin)
         graph.replace_uses(last.outputs[0], made.outputs[0])
         for node in reversed(nodes):
-            journal.note("fuse_elementwise", node.origin, f"{node.op.name} joined a chain of {len(nodes)}")
+            journal.note("fuse_elementwise", node.origin, f"{node.op.name} joined a chain of {len(nodes)}", last.origin)
             graph.remove(node)
         changed = True
     return changed

@@ -37,7 +37,8 @@ def fuse_epilogue(graph: Graph, journal: Journal) -> bool:
             graph.replace_uses(after.outputs[0], new.outputs[0])
             graph.remove(after)
             graph.remove(node)
-            journal.note("fuse_epilogue", after.origin, f"{what} joined {new.op.name} of {'/'.join(new.origin)}")
+            told = f"{what} joined {new.op.name} of {'/'.join(new.origin)}"
+            journal.note("fuse_epilogue", after.origin, told, new.origin)
             node = new
             changed = True
     return changed

@@ -47,7 +47,8 @@ def fuse_inverted_residual(graph: Graph, journal: Journal) -> bool:
         for node in (depthwise, expand):
             if node is not None:
                 graph.remove(node)
-                journal.note("fuse_inverted_residual", node.origin, f"joined {'/'.join(project.origin)}")
+                told = f"joined {'/'.join(project.origin)}"
+                journal.note("fuse_inverted_residual", node.origin, told, project.origin)
         changed = True
     return changed
 
