@@ -50,7 +50,7 @@ def leaf_runner(
     given = list(arrays)
     moving = [(names.index(name), 1 + index, 0) for index, name in enumerate(given)]
     grain = max(1, -(-items // (4 * threads)))
-    program = Program([(isa.leaves[leaf], 0, items, grain, int(threads > 1))], slots, [], moving, 0, 0, threads)
+    program = Program([(isa.leaves[leaf], 0, items, grain, int(threads > 1), 1)], slots, [], moving, 0, 0, threads)
     context = Context(program, [])
     held = [arrays[name] for name in given]
     return lambda: context.run(held, None)

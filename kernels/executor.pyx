@@ -28,7 +28,7 @@ cdef extern from "loop.h" nogil:
     ctypedef struct gf_step:
         gf_leaf run
         const void *args
-        int64_t items, grain, shared
+        int64_t items, grain, shared, beside
     ctypedef struct gf_program:
         const gf_step *steps
         int64_t count, at
@@ -101,7 +101,7 @@ cdef class Program:
     """The part of a plan that never changes.
 
     Args:
-        steps: (address of the leaf or 0, first argument slot, items, grain, shared) for each step.
+        steps: (address of the leaf or 0, first argument slot, items, grain, shared, beside) for each step.
         slots: the arguments of all steps, eight bytes each.
         fixed, moving: relocations (slot, base, offset) that hold for a context, and that each run makes anew.
         arena, scratch: bytes of the arena, and of each thread's scratch.
@@ -113,7 +113,7 @@ cdef class Program:
     cdef readonly int threads
 
     def __init__(self, steps, slots, fixed, moving, int64_t arena, int64_t scratch, int threads):
-        self.steps = np.ascontiguousarray(steps, np.int64).reshape(-1, 5)
+        self.steps = np.ascontiguousarray(steps, np.int64).reshape(-1, 6)
         self.slots = np.ascontiguousarray(slots, np.int64)
         self.fixed = np.ascontiguousarray(fixed, np.int64).reshape(-1, 3)
         self.moving = np.ascontiguousarray(moving, np.int64).reshape(-1, 3)
@@ -197,6 +197,7 @@ cdef class Context:
             self.steps[i].items = rows[i, 2]
             self.steps[i].grain = rows[i, 3]
             self.steps[i].shared = rows[i, 4]
+            self.steps[i].beside = rows[i, 5]
         self._relocate(self.bound)
         self.moves = program.moving.shape[0]
         self.moving = NULL

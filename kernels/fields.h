@@ -125,7 +125,7 @@
     I(kernel_d) I(kernel_h) I(kernel_w) I(stride_d) I(stride_h) I(stride_w) I(pad_d) I(pad_h) I(pad_w) \
     GF_EPILOGUE_FIELDS(P, I, F)
 
-/* A recurrent layer over x (batch, steps, features); `kind` is one of GF_RECURRENT_KINDS:
+/* A recurrent layer over x (batch, steps, features), rows of features ldx apart; `kind` is one of GF_RECURRENT_KINDS:
  *
  *     lstm   i, f, o, c = z + h . u;  cell = f * cell + i * act(c);  h = o * act(cell)
  *     gru    u, r = z + h . u + inner;  c = act(z + r * (h . u + inner)), or with reset_after unset
@@ -136,16 +136,16 @@
  * `vector` units, the gates of a block side by side in the order above (see recurrent_gates.h); matrices are packed in
  * panels; bias and inner may be null. h0, c0 (batch, units), null: zeros; mask (batch, steps), one byte each, null: all
  * ones. A masked step keeps h and the cell and repeats the previous output (zeros before the first unmasked step), or puts
- * out zeros when zero_output is set. reverse: step t reads x and mask at steps - 1 - t; outputs stay in processing order.
- * y (batch, steps, units) and last (batch, units: the output of the final step) may be null; h and, of an LSTM, c are
- * written always. z is computed for `chunk` steps at once. Items: ceil(batch / block_m) row blocks x ceil(units / part)
+ * out zeros when zero_output is set. reverse: step t reads x and mask at steps - 1 - t; its output is row t of y, with
+ * flip row steps - 1 - t. y (batch, steps, units) and last (batch, units: the output of the final step) may be null, and
+ * have rows ldy apart; h and, of an LSTM, c are written always. z is computed for `chunk` steps at once. Items: ceil(batch / block_m) row blocks x ceil(units / part)
  * parts, blocks outermost; part is a multiple of tile_n. Scratch where there is one part, else `work`, work_step floats for
  * each block, and `counters`: see recurrent.h. */
 #define GF_RECURRENT_FIELDS(P, I, F) \
     P(const float, x) P(const float, w) P(const float, bias) P(const float, u) P(const float, uh) P(const float, inner) \
     P(const float, h0) P(const float, c0) P(const uint8_t, mask) P(float, y) P(float, last) P(float, h) P(float, c) \
-    P(int32_t, counters) P(float, work) I(kind) I(batch) I(steps) I(features) I(units) I(part) I(chunk) I(block_m) I(work_step) \
-    I(reverse) I(zero_output) I(reset_after) \
+    P(int32_t, counters) P(float, work) I(kind) I(batch) I(steps) I(features) I(units) I(ldx) I(ldy) \
+    I(part) I(chunk) I(block_m) I(work_step) I(reverse) I(flip) I(zero_output) I(reset_after) \
     I(act) F(alpha) F(beta) F(gamma) I(gate) F(gate_alpha) F(gate_beta) F(gate_gamma)
 
 /* Windows over x (batch, in_d, in_h, in_w, channels); averages divide by the number of real elements; `kind` is one of

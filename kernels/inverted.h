@@ -73,7 +73,7 @@ static void gf_inverted_expand(gf_inverted *v, const float *x, int64_t row, int6
     while (row < end) {
         const int64_t slot = row % v->depth, count = gf_min(end - row, v->depth - slot);
         const gf_columns all = {g->w_expand + channel * g->in_c, g->bias_expand ? g->bias_expand + channel : 0, 0,
-                                ring + slot * g->in_w * width, g->in_c};
+                                ring + slot * g->in_w * width, g->in_c, 0};
         gf_multiply(&v->expand, &all, x + row * g->in_w * g->ldx, count * g->in_w, 0, width);
         row += count;
     }
@@ -130,7 +130,7 @@ static int64_t gf_inverted_band(gf_inverted *v, int64_t image, int64_t line, int
     }
     if (g->w) {
         const gf_columns all = {g->w, g->bias, g->residual ? g->residual + pixel * g->ldr : 0, g->y + pixel * g->ldy,
-                                g->hidden};
+                                g->hidden, 0};
         gf_multiply(&v->project, &all, band, pixels, 0, g->out_c);
     }
     return gf_max(expanded, last);

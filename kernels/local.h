@@ -51,7 +51,7 @@ static int gf_local_f32(const void *arguments, int64_t begin, int64_t end, gf_wo
             const int64_t rows = gf_min(g->batch - first, GF_TILE_M), at = first * row + place * g->filters;
             const gf_columns all = {g->w + place * c.k * gf_ceil_div(g->filters, GF_VL) * GF_VL,
                                     g->bias ? g->bias + place * g->filters : 0, g->residual ? g->residual + at : 0,
-                                    g->y + at, c.k};
+                                    g->y + at, c.k, 0};
             for (int64_t r = 0; r < rows; ++r) {
                 c.x = g->x + (first + r) * image;
                 gf_gather_window(&c, place, gathered + r * c.k);

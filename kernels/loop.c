@@ -25,6 +25,75 @@ int64_t gf_now(void)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
+/* Steps that run side by side. */
+typedef struct gf_group {
+    const gf_step *steps;
+    const gf_worker *workers;
+    int64_t count;
+    int timed;
+    int64_t failed[GF_MOST_THREADS];        /* the step that failed, by worker */
+    _Atomic int64_t spent[GF_MOST_THREADS]; /* nanoseconds, by step */
+} gf_group;
+
+/* The chunks [begin, end) of a group, as a leaf: the first of each step, then the second of each, and so on. */
+static int gf_beside(const void *arguments, int64_t begin, int64_t end, gf_worker *worker)
+{
+    gf_group *group = (gf_group *)arguments;
+    for (int64_t chunk = begin; chunk < end; ++chunk) {
+        const int64_t which = chunk % group->count;
+        const gf_step *step = &group->steps[which];
+        const int64_t first = chunk / group->count * step->grain, left = step->items - first;
+        if (left <= 0)
+            continue;
+        const int64_t started = group->timed ? gf_now() : 0;
+        const int code = step->run(step->args, first, first + (left < step->grain ? left : step->grain), worker);
+        if (group->timed)
+            atomic_fetch_add(&group->spent[which], gf_now() - started);
+        if (code) {
+            group->failed[worker - group->workers] = which;
+            return code;
+        }
+    }
+    return GF_OK;
+}
+
+/* Parts the time from `started` until now among steps by what each of them took. */
+static void gf_part_time(const gf_group *group, int64_t *times, int64_t started)
+{
+    const int64_t ended = gf_now();
+    double all = 0, until = 0;
+    for (int64_t i = 0; i < group->count; ++i)
+        all += (double)group->spent[i];
+    for (int64_t i = 0; i + 1 < group->count; ++i) {
+        until += (double)group->spent[i];
+        times[i] = started + (int64_t)(all > 0 ? (double)(ended - started) * (until / all) : 0);
+    }
+    times[group->count - 1] = ended;
+}
+
+static int gf_run_group(gf_program *program, const gf_step *steps, int *failed)
+{
+    gf_group group;
+    const int64_t started = program->times ? gf_now() : 0;
+    int64_t most = 0;
+    group.steps = steps;
+    group.workers = program->workers;
+    group.count = steps->beside;
+    group.timed = program->times != 0;
+    for (int64_t i = 0; i < group.count; ++i) {
+        const int64_t chunks = (steps[i].items + steps[i].grain - 1) / steps[i].grain;
+        most = chunks > most ? chunks : most;
+        atomic_init(&group.spent[i], 0);
+    }
+    const int code = gf_pool_run(gf_beside, &group, most * group.count, 1, steps->shared ? program->threads : 1,
+                                 program->workers, failed);
+    if (code)
+        program->at += group.failed[*failed];
+    else if (group.timed)
+        gf_part_time(&group, program->times + program->at, started);
+    return code;
+}
+
 static int gf_steps(gf_program *program)
 {
     int64_t started = program->count - program->at > 4 ? gf_now() : 0;
@@ -33,16 +102,18 @@ static int gf_steps(gf_program *program)
         int failed = 0;
         if (!step->run)
             return GF_PYTHON;
-        program->code = gf_pool_run(step->run, step->args, step->items, step->grain, step->shared ? program->threads : 1,
-                                    program->workers, &failed);
+        const int64_t count = step->beside > 1 ? step->beside : 1;
+        program->code = count > 1 ? gf_run_group(program, step, &failed)
+                                  : gf_pool_run(step->run, step->args, step->items, step->grain,
+                                                step->shared ? program->threads : 1, program->workers, &failed);
         if (program->code) {
             program->row = program->workers[failed].row;
             program->value = program->workers[failed].value;
             return GF_FAILED;
         }
-        if (program->times)
+        if (program->times && count == 1)
             program->times[program->at] = gf_now();
-        program->at++;
+        program->at += count;
         if (started && gf_now() - started > 50000000)
             return program->at < program->count ? GF_PAUSED : GF_DONE;
     }

@@ -9,6 +9,7 @@ typedef struct gf_step {
     const void *args;
     int64_t items, grain;
     int64_t shared;    /* whether threads share it */
+    int64_t beside;    /* how many steps, this one included, run side by side from here on; 0 or 1: it runs alone */
 } gf_step;
 
 typedef struct gf_program {
@@ -24,7 +25,8 @@ typedef struct gf_program {
 enum { GF_DONE = 0, GF_PYTHON = 1, GF_FAILED = 2, GF_PAUSED = 3 };
 
 /* Runs steps from program->at on, until all are done, one needs Python, one fails, or 50 ms have passed. The
- * floating-point environment is the default one meanwhile. */
+ * floating-point environment is the default one meanwhile. Steps that run side by side share the threads: their chunks
+ * are claimed in turn, one of each step; times say for each of them which part of the time it took. */
 int gf_loop(gf_program *program);
 
 /* Nanoseconds of a clock that only goes forward. */

@@ -58,7 +58,7 @@ static void gf_start_part(const gf_block *b, int64_t part, int64_t first, int64_
         else if (g->c)
             memset(g->c + at, 0, bytes);
         if (g->last)
-            memset(g->last + at, 0, bytes);
+            memset(g->last + (b->begin + r) * g->ldy + first, 0, bytes);
         b->seen[part * b->rows + r] = 0.0f;
     }
 }
@@ -67,13 +67,13 @@ static void gf_start_part(const gf_block *b, int64_t part, int64_t first, int64_
 static void gf_project(const gf_block *b, float *z, int64_t step, int64_t count, int64_t first, int64_t last)
 {
     const gf_recurrent_f32_args *g = b->g;
-    const int64_t sequence = g->steps * g->features, width = b->gates * (last - first);
+    const int64_t sequence = g->steps * g->ldx, width = b->gates * (last - first);
     const int64_t source = g->reverse ? g->steps - step - count : step;
-    const float *x = g->x + b->begin * sequence + source * g->features;
+    const float *x = g->x + b->begin * sequence + source * g->ldx;
     const gf_sweep along_steps = {x, g->w, g->bias, z, g->features, b->gates * first, b->gates * last, b->rows,
-                                  sequence, width, count, g->features, b->rows * width};
+                                  sequence, width, count, g->ldx, b->rows * width};
     const gf_sweep along_rows = {x, g->w, g->bias, z, g->features, b->gates * first, b->gates * last, count,
-                                 g->features, b->rows * width, b->rows, sequence, width};
+                                 g->ldx, b->rows * width, b->rows, sequence, width};
     gf_sweep_columns(count >= b->rows || count >= GF_TILE_M ? &along_steps : &along_rows, 0);
 }
 
@@ -97,7 +97,7 @@ static void gf_finish_row(const gf_block *b, const gf_gates *r, int64_t row, int
     if (r->to != h)
         memcpy(h + r->first, r->to + r->first, bytes);
     if (g->last && !zero)
-        memcpy(g->last + row * g->units + r->first, r->to + r->first, bytes);
+        memcpy(g->last + row * g->ldy + r->first, r->to + r->first, bytes);
 }
 
 /* One part of one step, or of one of its two phases. */
@@ -105,6 +105,7 @@ static void gf_step_part(const gf_block *b, int64_t step, int64_t phase, int64_t
 {
     const gf_recurrent_f32_args *g = b->g;
     const int64_t units = g->units, width = b->gates * (last - first), source = g->reverse ? g->steps - 1 - step : step;
+    const int64_t target = g->flip ? g->steps - 1 - step : step;
     const int64_t chunk = step / g->chunk * g->chunk, count = gf_min(g->chunk, g->steps - chunk);
     const int64_t before = g->kind == GF_KIND_gru && !g->reset_after, own = before ? 2 : b->gates;
     float *z = b->z + b->rows * g->chunk * b->gates * first, *seen = b->seen + part * b->rows;
@@ -128,7 +129,7 @@ static void gf_step_part(const gf_block *b, int64_t step, int64_t phase, int64_t
         const int masked = g->mask && !g->mask[row * g->steps + source];
         gf_gates gates = {g, first, last, sums + r * own * (last - first), candidates + r * (last - first),
                           z + r * width, from + r * units, b->scaled + r * units, b->state[~step & 1] + r * units,
-                          g->c ? g->c + row * units : 0, g->y ? g->y + (row * g->steps + step) * units : 0};
+                          g->c ? g->c + row * units : 0, g->y ? g->y + (row * g->steps + target) * g->ldy : 0};
         if (before && !phase) {
             gf_gru_reset(&gates);
             continue;

@@ -258,7 +258,7 @@ static void gf_winograd_products(const gf_winograd *w, const gf_winograd_block *
         const float *weights = g->w + (b->first * frequencies + f * width) * k;
         for (int64_t d = b->from, next; d < b->to; d = next) {
             const int64_t row = (d - b->from) * places;
-            const gf_columns all = {weights, 0, 0, w->m + f * w->m_plane + row * g->chunk, k};
+            const gf_columns all = {weights, 0, 0, w->m + f * w->m_plane + row * g->chunk, k, 0};
             int64_t first, last, next_first, next_last;
             gf_winograd_taps(g, d, &first, &last);
             for (next = d + 1; next < b->to; ++next) {

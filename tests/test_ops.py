@@ -28,7 +28,7 @@ ISAS = list(isa.available())
 
 NO_KERNEL: dict[str, str] = {
     **dict.fromkeys(VIEWS, "the output lies where the input lies"),
-    **dict.fromkeys(("broadcast_to", "tile", "flip", "full_like"), "moved by NumPy"),
+    **dict.fromkeys(("broadcast_to", "tile", "full_like"), "moved by NumPy"),
     **dict.fromkeys(("sin", "cos", "log1p", "expm1", "floor", "ceil", "round", "sign"), "rare functions, on NumPy"),
     **dict.fromkeys(("floor_divide", "mod", "power", "prod", "argmax", "argmin"), "rare arithmetic, on NumPy"),
     **dict.fromkeys(("cumsum", "cumprod", "one_hot"), "rare, on NumPy"),

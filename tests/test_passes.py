@@ -136,6 +136,7 @@ FUSED: dict[str, dict[str, int]] = {
     "padded_too_much": {"relu": 1, "pad": 2, "max_pool": 1, "conv": 1},
     "computed_twice": {"dense": 2, "sigmoid": 1, "concatenate": 1},
     "mobile": {"inverted_residual": 3, "conv": 1},
+    "both_ways": {"lstm": 5, "gru": 3, "rnn": 1, "concatenate": 2, "add": 1, "multiply": 1, "flip": 2},
     "nothing": {},
 }
 

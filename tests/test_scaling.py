@@ -49,7 +49,7 @@ def compare(graph: Any, set_of: Any, threads: int) -> Counter[str]:
                 fresh = plans(graph, other, set_of, threads)
                 steps, slots, moving, results = numbers(scaled)
                 assert (slots, moving, results) == numbers(fresh)[1:]
-                rows = [[*row[:4], row[4] and fresh.program.threads > 1] for row in steps]
+                rows = [[*row[:4], row[4] and fresh.program.threads > 1, row[5]] for row in steps]
                 assert rows == numbers(fresh)[0]
                 assert scaled.arena_bytes >= fresh.arena_bytes
                 assert {v: str(s) for v, s in scaled.specs.items()} == {v: str(s) for v, s in fresh.specs.items()}
@@ -79,8 +79,9 @@ def is_empty(case: OpCase) -> bool:
     return any(one is not None and 0 in one.shape for one in case.inputs)
 
 
-MADE_ANEW = {"scan", RESHAPE_TO.name}
-"""Ops whose plans do not scale: a body has a plan of its own, and shapes that are computed decide everything."""
+MADE_ANEW = {"scan", "flip", RESHAPE_TO.name}
+"""Ops whose plans do not all scale: a body has a plan of its own, a batch that is turned round is read from its end,
+and shapes that are computed decide everything."""
 
 
 def plannable(graph: Any, case: OpCase) -> bool:

@@ -11,11 +11,13 @@ import pytest
 import graphflow
 from graphflow import Input, Model, ops
 from graphflow.layers import (
+    GRU,
     LSTM,
     Activation,
     Add,
     AveragePooling2D,
     BatchNormalization,
+    Bidirectional,
     Concatenate,
     Conv2D,
     Conv2DTranspose,
@@ -110,6 +112,23 @@ def overwritten_whole(x: Any) -> Any:
     return Conv2D(2, 1)(Activation("relu")(BatchNormalization()(Activation("tanh")(whole))))
 
 
+def both_directions(x: Any) -> Any:
+    y = Bidirectional(LSTM(5, return_sequences=True))(Reshape((64, 4))(x))
+    y = Bidirectional(GRU(3))(Bidirectional(GRU(6, return_sequences=True))(y))
+    return Dense(2)(y)
+
+
+def read_from_a_window(x: Any) -> Any:
+    y = Reshape((64, 4))(x)
+    a = LSTM(5, return_sequences=True)(y)
+    return [LSTM(3)(a), Dense(2)(Concatenate()([a, GRU(2, return_sequences=True)(a)]))]
+
+
+def state_is_joined(x: Any) -> Any:
+    _, h, c = LSTM(5, return_state=True)(Reshape((64, 4))(x))
+    return Dense(2)(Concatenate()([h, c]))
+
+
 COPIES: dict[Callable[..., Any], int] = {
     dense_block: 1,
     block_after_pool: 0,
@@ -126,6 +145,9 @@ COPIES: dict[Callable[..., Any], int] = {
     reshaped_piece: 1,
     other_axis: 2,
     overwritten_whole: 0,
+    both_directions: 0,
+    read_from_a_window: 0,
+    state_is_joined: 2,
 }
 """Models, and how many pieces of concatenations are still copied."""
 

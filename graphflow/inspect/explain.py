@@ -51,6 +51,7 @@ class Choice:
         result: where its first output lies.
         packed: the arrays made of weights beforehand.
         body: of a scan: how the nodes of its step are computed.
+        beside: the layers that are computed at the same time, each on a share of the threads.
     """
 
     layer: str
@@ -65,6 +66,7 @@ class Choice:
     result: str
     packed: tuple[str, ...]
     body: tuple[Choice, ...]
+    beside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,7 @@ class Explanation(Report):
             rows = [(one.rule, one.layer, one.what) for one in self.changes]
             lines += [table(("pass", "layer", "what it did"), rows, "<<<"), ""]
         chosen = [
-            (("  " * depth) + one.layer, one.op, one.kernel or "-", _threads(one), one.why)
+            (("  " * depth) + one.layer, one.op, one.kernel or "-", _threads(one), _reason(one))
             for depth, one in _all(self.choices)
         ]
         lines.append(table(("layer", "op", "kernel", "threads", "why"), chosen, "<<<><"))
@@ -134,6 +136,10 @@ def _all(choices: tuple[Choice, ...], depth: int = 0) -> list[tuple[int, Choice]
 
 def _threads(one: Choice) -> str:
     return str(max(one.threads)) if one.threads else "-"
+
+
+def _reason(one: Choice) -> str:
+    return f"{one.why}; at the same time as {', '.join(one.beside)}" if one.beside else one.why
 
 
 def explain(model: Any, input_shapes: Any = None) -> Explanation:
@@ -206,6 +212,7 @@ def _choice(session: Session, plan: Plan, planned: PlannedNode) -> Choice:
         BY_PLACE[held.kind] if held is not None else "",
         tuple(pack.name for pack in layout.packs) if layout is not None else (),
         choices_of(session, planned.body.plan) if planned.body is not None else (),
+        tuple(layer_name(one.node) for one in planned.group or () if one is not planned),
     )
 
 
@@ -241,4 +248,5 @@ def _shares(plan: Plan, planned: PlannedNode) -> tuple[int, ...]:
     if planned.layout is None:
         return ()
     rows = plan.program.steps[planned.first_step : planned.first_step + len(planned.layout.steps)]
-    return tuple(plan.program.threads if row[4] else 1 for row in rows.tolist())
+    share = plan.program.threads // len(planned.group or (planned,))
+    return tuple(share if row[4] else 1 for row in rows.tolist())

@@ -99,7 +99,7 @@ def _peak(isa: Isa, threads: int) -> float:
 
     items = ITEMS * threads
     y = np.zeros(items * isa.vector, np.float32)
-    program = Program([(isa.leaves["peak_f32"], 0, items, 1, 1)], [0, ROUNDS], [], [(0, 1, 0)], 0, 0, threads)
+    program = Program([(isa.leaves["peak_f32"], 0, items, 1, 1, 1)], [0, ROUNDS], [], [(0, 1, 0)], 0, 0, threads)
     context = Context(program, [])
     best = float("inf")
     for _ in range(REPEATS):

@@ -117,8 +117,10 @@ class KernelDef:
         refuses: from a call to the reason why not, or None.
         lay: from a call to its layout.
         epilogues: what may be fused behind it: "bias", "residual", "activation".
-        strided: the inputs whose rows (along the last axis) may have gaps between them, as then its output's may; None
-            where nothing may.
+        strided: the inputs whose rows (along the last axis) may have gaps between them, as then its first output's may;
+            None where nothing may.
+        beside: whether a call is better computed beside others of its kind, on a share of the threads, than shared by
+            all of them; its layout then has one step. None: never.
     """
 
     name: str
@@ -128,6 +130,7 @@ class KernelDef:
     lay: Callable[[Call], Layout]
     epilogues: frozenset[str] = frozenset()
     strided: frozenset[int] | None = None
+    beside: Callable[[Call], bool] | None = None
 
 
 def not_float32(call: Call, *integer_inputs: int) -> str | None:

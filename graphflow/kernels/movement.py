@@ -86,6 +86,28 @@ def _lay_slice(call: Call) -> Layout:
     return Layout([strided_step(Ref("in", 0, first * size), result(), dimensions, size)])
 
 
+def _flipped(call: Call) -> tuple[list[tuple[int, int]], int]:
+    """(size, stride) of x as its elements are to lie, and the one that comes first."""
+    x = call.inputs[0]
+    assert x is not None
+    dimensions, first = [], 0
+    for axis, (size, step) in enumerate(zip(x.shape, _element_strides(x.shape), strict=True)):
+        turned = axis in call.attrs["axes"]
+        first += (dimension(size) - 1) * step if turned else 0
+        dimensions.append((dimension(size), -step if turned else step))
+    return _joined(dimensions), first
+
+
+def _refuse_flip(call: Call) -> str | None:
+    return None if len(_flipped(call)[0]) <= 6 else "more than six separate dimensions"
+
+
+def _lay_flip(call: Call) -> Layout:
+    dimensions, first = _flipped(call)
+    size = _itemsize(call)
+    return Layout([strided_step(Ref("in", 0, first * size), result(), dimensions, size)])
+
+
 def _refuse_repeat(call: Call) -> str | None:
     return None if len(_repeated(call)) <= 7 else "more than seven separate dimensions"
 
@@ -169,6 +191,7 @@ def _lay_bilinear(call: Call) -> Layout:
 
 ROWS = (
     KernelDef("getitem", "getitem", "copy", _refuse_slice, _lay_slice),
+    KernelDef("flip", "flip", "copy", _refuse_flip, _lay_flip),
     KernelDef("pad", "pad", "copy", _refuse_pad, _lay_pad),
     KernelDef("repeat", "repeat", "copy", _refuse_repeat, _lay_repeat),
     KernelDef("resize_nearest", "resize", "copy", _refuse_nearest, _lay_repeat),

@@ -1,7 +1,8 @@
 """Kernels of the recurrent ops: one leaf projects the input, some steps at a time, and walks the sequence.
 
 How a layer is divided among threads follows from its sizes. A recurrent matrix that fits into the cache beside the
-rest is read by every thread, and the rows of the batch are divided; a larger one is divided by units among them.
+rest is read by every thread, and the rows of the batch are divided, unless layers that do not depend on one another run
+side by side; a larger one is divided by units among them.
 """
 
 from __future__ import annotations
@@ -45,6 +46,9 @@ PROJECTED_BYTES = 1 << 19
 PROJECTED_ROWS = 112
 """How many rows the projection takes at once at least, so that reading its weights pays."""
 
+STEP_NS = 60.0
+"""A guess of what a step of a row takes beside its products and gates."""
+
 LINE = 16
 """The floats of a cache line."""
 
@@ -70,6 +74,11 @@ def block_columns(units: int, gates: tuple[int, ...], vector: int) -> Array:
     starts = range(0, units, vector)
     parts = [gate * units + np.arange(at, min(at + vector, units)) for at in starts for gate in gates]
     return np.concatenate(parts) if parts else np.zeros(0, np.int64)
+
+
+def _large(units: int, gates: int) -> bool:
+    """Whether a recurrent matrix is too large to be read by every thread."""
+    return 4 * units * gates * units > SHARED_BYTES
 
 
 def row_block(batch: int, threads: int, isa: Isa, most: int) -> int:
@@ -122,7 +131,7 @@ def _lay(call: Call, kind: str) -> Layout:
     assert x is not None and recurrent is not None
     batch, steps, features = (dimension(size) for size in x.shape)
     units, gates, isa, attrs = dimension(recurrent.shape[0]), len(ORDER[kind]), call.isa, call.attrs
-    large = 4 * units * gates * units > SHARED_BYTES
+    large = _large(units, gates)
     part = max(isa.tile_n, units)
     if large and call.threads > 1:
         part = -(-units // (call.threads * isa.tile_n)) * isa.tile_n
@@ -136,6 +145,7 @@ def _lay(call: Call, kind: str) -> Layout:
     # what is enough for fewer rows, too: `rows` and `chunk` do not always grow with the batch
     most = min(batch, tiles * isa.tile_m)
     floats = most * (units + parts) + gates * units * (most + min(max(at_once, most), most * steps))
+    step_ns = STEP_NS + gates * units * (0.5 + 2.0 * (units + features) / FLOPS_PER_NS[isa.name])
     packs, weights = _packs(call, kind, units)
     work_step = -(-(floats + 2 * most * units) // LINE) * LINE
     shared = [4 * blocks * LINE * (parts + 1), 4 * blocks * work_step] if parts > 1 else []
@@ -160,18 +170,21 @@ def _lay(call: Call, kind: str) -> Layout:
             "steps": steps,
             "features": features,
             "units": units,
+            "ldx": features,
+            "ldy": units,
             "part": part,
             "chunk": chunk,
             "block_m": rows,
             "work_step": work_step,
             "reverse": int(attrs["reverse"]),
+            "flip": int(attrs.get("flip", False)),
             "zero_output": int(attrs["zero_output"]),
             "reset_after": int(attrs.get("reset_after", True)),
             **act_fields(attrs["activation"]),
             **act_fields(attrs.get("gate", LINEAR), "gate"),
         },
         items=blocks * parts,
-        nanoseconds=batch * steps * gates * (2.0 * units * (units + features) / FLOPS_PER_NS[isa.name] + 0.5 * units),
+        nanoseconds=batch * steps * step_ns,
         limit=1,
         scratch=0 if shared else 4 * floats,
     )
@@ -179,4 +192,24 @@ def _lay(call: Call, kind: str) -> Layout:
     return Layout([*clear, walk], packs, work=shared)
 
 
-ROWS = tuple(KernelDef(f"{kind}_f32", kind, "fma k, steps", _refuse, partial(_lay, kind=kind)) for kind in KINDS)
+GAPS = frozenset((0,))
+"""Of the operands, those that may have gaps: the input; and so may the first result, the output."""
+
+
+def _beside(call: Call, kind: str) -> bool:
+    recurrent = call.inputs[2]
+    return recurrent is not None and not _large(dimension(recurrent.shape[0]), len(ORDER[kind]))
+
+
+ROWS = tuple(
+    KernelDef(
+        f"{kind}_f32",
+        kind,
+        "fma k, steps",
+        _refuse,
+        partial(_lay, kind=kind),
+        strided=GAPS,
+        beside=partial(_beside, kind=kind),
+    )
+    for kind in KINDS
+)

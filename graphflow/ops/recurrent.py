@@ -53,7 +53,11 @@ def _result_specs(attrs: Attrs, x: TensorSpec, units: int, states: int) -> tuple
 def _over_steps(
     attrs: Attrs, projected: Array, states: tuple[Array, ...], mask: Array | None, step: Step
 ) -> tuple[Array, ...]:
-    """`step` from (projected input, states) to (output, states), over all steps, masked ones left out."""
+    """`step` from (projected input, states) to (output, states), over all steps, masked ones left out.
+
+    The output of step t is row t of what is returned; with the attribute `flip`, which `fold_flip` sets, row t from the
+    end.
+    """
     batch, steps = projected.shape[:2]
     output = np.zeros_like(states[0])
     outputs = np.empty((batch, steps, states[0].shape[1]), states[0].dtype)
@@ -66,7 +70,7 @@ def _over_steps(
             live = mask[:, at, None]
             states = tuple(np.where(live, new, old) for new, old in zip(new_states, states, strict=True))
             output = np.where(live, new_output, 0 if attrs["zero_output"] else output)
-        outputs[:, t] = output
+        outputs[:, steps - 1 - t if attrs.get("flip") else t] = output
     return (outputs if attrs["sequences"] else output, *states)
 
 

@@ -11,6 +11,7 @@ from graphflow.ir.verify import verify
 from graphflow.knobs import get as knob
 from graphflow.passes.eliminate_dead_nodes import eliminate_dead_nodes
 from graphflow.passes.fold_constants import fold_constants
+from graphflow.passes.fold_flip import fold_flip
 from graphflow.passes.fold_padding import fold_padding
 from graphflow.passes.fold_scale import fold_scale
 from graphflow.passes.fuse_elementwise import fuse_elementwise
@@ -29,6 +30,7 @@ PIPELINE: tuple[Pass, ...] = (
     remove_identities,
     sink_transposes,
     remove_identities,
+    fold_flip,
     fold_padding,
     fold_scale,
     fold_constants,

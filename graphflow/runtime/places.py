@@ -1,7 +1,8 @@
 """Where every value of a plan lies, for one order of its nodes.
 
 views lie in their sources, what can be computed in place takes the place of an operand, pieces of a whole lie in the
-whole (`windows`), results lie where the caller wants them, and the rest gets its place in the arena (`memory`).
+whole (`windows`), results lie where the caller wants them, and the rest gets its place in the arena (`memory`). What
+nodes take or make that run side by side (`beside`) stays as long as any of them runs.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from graphflow.ir.graph import Graph, Value
+from graphflow.runtime.beside import spans
 from graphflow.runtime.bindings import Bindings
 from graphflow.runtime.memory import Lifetime, place
 from graphflow.runtime.storage import Storage, StorageMap, nbytes
@@ -53,6 +55,7 @@ class Places:
         self._work: list[list[Storage]] = []
         self._shared: dict[int, list[Value]] = {}
         self._windows = windows
+        self._spans = spans(nodes)
         self._parts: dict[Value, list[Value]] = {}
         for part, window in windows.items():
             self._parts.setdefault(window.root, [window.root]).append(part)
@@ -80,11 +83,12 @@ class Places:
         users = self._last_uses()
         for step, planned in enumerate(self.nodes):
             node = planned.node
+            first, last = self._spans[step]
             for value in node.inputs:
                 if value is not None and value not in storage.of:
                     self._give_leaf(value)
                 if value is not None:
-                    storage.touch(value, step)
+                    storage.touch(value, last)
             layout = planned.layout
             if planned.reason == "view" and node.inputs[0] is not None:
                 storage.share(node.outputs[0], node.inputs[0])
@@ -92,7 +96,8 @@ class Places:
             else:
                 for made in node.outputs:
                     self._give_output(planned, made, step, users)
-            self._work.append([] if layout is None else [storage.fresh(None, size, step) for size in layout.work])
+            work = [] if layout is None else layout.work
+            self._work.append([storage.fresh(None, size, first, last) for size in work])
         self._give_results()
 
     def _last_uses(self) -> dict[Value, int]:
@@ -101,7 +106,7 @@ class Places:
         for step, planned in enumerate(self.nodes):
             for value in planned.node.inputs:
                 if value is not None:
-                    last[value] = step
+                    last[value] = self._spans[step][1]
         for value in self.graph.results():
             last[value] = len(self.nodes)
         return last
@@ -122,7 +127,8 @@ class Places:
             self._give_root(self._windows[value].root if value in self._windows else value, value, step, users)
             return
         size = nbytes(self._spec(value))
-        for index in planned.layout.in_place if planned.layout is not None else ():
+        first, last = self._spans[step]
+        for index in planned.layout.in_place if planned.layout is not None and planned.group is None else ():
             source = planned.node.inputs[index]
             if source is None:
                 continue
@@ -133,7 +139,7 @@ class Places:
                 storage.touch(value, users.get(value, step))
                 self._shared.setdefault(id(held), []).append(value)
                 return
-        held = storage.fresh(value, size, step)
+        held = storage.fresh(value, size, first, last)
         self._shared.setdefault(id(held), []).append(value)
         storage.touch(value, users.get(value, step))
 
@@ -148,7 +154,7 @@ class Places:
         """Let a value lie where the whole lies that it is part of, or is."""
         storage = self.storage
         if root not in storage.of:
-            storage.fresh(root, nbytes(self._spec(root)), step)
+            storage.fresh(root, nbytes(self._spec(root)), *self._spans[step])
             self._shared[id(storage.of[root])] = self._parts[root]
         storage.share(value, root)
         storage.touch(value, users.get(value, step))

@@ -1,7 +1,7 @@
 """`make_plan`: a tuned graph, specialised to concrete input shapes: a flat list of steps over one arena.
 
 1. infer every spec anew, with the concrete shapes
-2. choose a kernel for each node that runs, or its reference
+2. choose a kernel for each node that runs, or its reference, and find those that run side by side (`beside`)
 3. give every value its memory (`places`), in the better of the orders there are (`order`)
 4. write the arguments of every step, and where pointers must be put in (`program`)
 
@@ -22,6 +22,7 @@ from graphflow.kernels.isa import Isa
 from graphflow.kernels.layout import Call, KernelDef, Layout, Ref
 from graphflow.kernels.table import choose
 from graphflow.ops.array import VIEWS
+from graphflow.runtime.beside import Group, find_groups, gathered
 from graphflow.runtime.bindings import Bindings, Key
 from graphflow.runtime.places import Places
 from graphflow.runtime.program import ProgramWriter
@@ -40,7 +41,9 @@ Array = np.ndarray[Any, Any]
 class PlannedNode:
     """One node of a plan: what computes it, and where its tensors are."""
 
-    __slots__ = ("body", "call", "first_step", "kernel", "layout", "node", "reason", "scaling", "windows", "work")
+    __slots__ = (
+        *("body", "call", "first_step", "group", "kernel", "layout", "node", "reason", "scaling", "windows", "work"),
+    )
 
     def __init__(self, node: Node, kernel: KernelDef | None, call: Call | None, reason: str) -> None:
         self.node = node
@@ -51,6 +54,7 @@ class PlannedNode:
         self.windows: dict[Value, Window] = {}
         self.work: list[Storage] = []
         self.first_step = 0
+        self.group: Group | None = None
         self.body: Any = None
         self.scaling: NodeScaling | None = None
 
@@ -223,6 +227,11 @@ class _Planner:
                 self.plan.scaling = None
             self.plan.nodes.append(planned)
         self._windows = windows = find_windows(self.plan.nodes, self.plan.specs, self.graph.results())
+        self._groups = find_groups(self.plan.nodes, self.threads)
+        for group in self._groups:
+            for planned in group:
+                assert planned.call is not None
+                planned.group, planned.call = group, planned.call._replace(threads=self.threads // len(group))
         for planned in self.plan.nodes:
             if planned.kernel is not None and planned.call is not None:
                 planned.windows = windows
@@ -246,7 +255,7 @@ class _Planner:
         node, scaling = planned.node, self.plan.scaling
         values = [value for value in (*node.inputs, *node.outputs) if value is not None]
         number = self._numbers.get(node)
-        key: tuple[Any, ...] | None = None if number is None else (number,)
+        key: tuple[Any, ...] | None = None if number is None else (number, call.threads)
         if self._windows and any(value in self._windows for value in values):
             key = None
         elif key is not None and scaling is not None:
@@ -268,7 +277,7 @@ class _Planner:
         plan, planned = self.plan, {one.node: one for one in self.plan.nodes}
         found = None
         for order in self.orders:
-            nodes = [planned[node] for node in order if node in planned]
+            nodes = gathered([planned[node] for node in order if node in planned], self._groups)
             places = Places(self.graph, nodes, plan, self.bindings, self._windows)
             if found is None or places.arena_bytes < found.arena_bytes:
                 found, plan.nodes = places, nodes
@@ -293,6 +302,8 @@ class _Planner:
                     row, slot = writer.leaf_step(step, find)
                     if planned.scaling is not None:
                         planned.scaling.places.append((index, row, slot))
+        for group in self._groups:
+            writer.beside([one.first_step for one in group])
         needed = [value for planned in plan.python_nodes.values() for value in planned.node.inputs if value is not None]
         for value in (*needed, *(value for _, value in plan.copies)):
             writer.needs(plan.storage.of[value])

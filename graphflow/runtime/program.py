@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from graphflow.kernels.isa import Isa
@@ -16,13 +16,15 @@ PARALLEL_FROM_NS = 6_000.0
 
 
 class StepRow(NamedTuple):
-    """A step for the executor: its leaf's address, its first slot, and how its items are shared."""
+    """A step for the executor: its leaf's address, its first slot, how its items are shared, and how many steps, this
+    one included, run side by side from here on."""
 
     leaf: int
     slot: int
     items: int
     grain: int
     shared: int
+    beside: int = 1
 
 
 def step_row(leaf: int, slot: int, items: int, nanoseconds: float, limit: int | None, threads: int) -> StepRow:
@@ -103,6 +105,12 @@ class ProgramWriter:
         slots = [slot_of(value, kind) if kind in "FI" else 0 for value, kind in given]
         pointers = [(at, ref) for at, (ref, kind) in enumerate(given) if kind not in "FI" and ref is not None]
         return _Form(step, row, slots, pointers)
+
+    def beside(self, steps: Sequence[int]) -> None:
+        """Let steps run side by side, which must be distinct and follow one another."""
+        first, count = min(steps), len(steps)
+        if sorted(steps) == list(range(first, first + count)) and all(self.rows[step].leaf for step in steps):
+            self.rows[first] = self.rows[first]._replace(beside=count)
 
     def needs(self, storage: Storage) -> None:
         """Let an array be bound although no leaf takes it."""

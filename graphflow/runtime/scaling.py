@@ -168,6 +168,7 @@ class Rescaled:
         self._threads = program.threads
         self._scratch = program.scratch
         self._leaves = program.steps[:, 0].tolist()
+        self._beside = program.steps[:, 5].tolist()
         self._scaling = scaling
         self._batch = batch
         self._values = scaling.trace.atoms_of(batch)
@@ -197,7 +198,8 @@ class Rescaled:
         return evaluate(value.constant, value.terms, self._values) if isinstance(value, Size) else value
 
     def _row(self, row: int, slot: int, items: int, nanoseconds: float, limit: int | None) -> None:
-        self._rows[row] = step_row(self._leaves[row], slot, items, nanoseconds, limit, self._threads)
+        made = step_row(self._leaves[row], slot, items, nanoseconds, limit, self._threads)
+        self._rows[row] = made._replace(beside=self._beside[row])
 
     def _lay_anew(self, planned: PlannedNode, own: NodeScaling) -> bool:
         """Lay out a node for this batch; whether the result fits the plan's places."""

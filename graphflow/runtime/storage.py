@@ -25,12 +25,12 @@ class Storage:
 
     __slots__ = ("first", "index", "kind", "last", "size")
 
-    def __init__(self, kind: str, index: Any = 0, size: int = 0, first: int = 0) -> None:
+    def __init__(self, kind: str, index: Any = 0, size: int = 0, first: int = 0, last: int = 0) -> None:
         self.kind = kind
         self.index = index
         self.size = size
         self.first = first
-        self.last = first
+        self.last = last
 
 
 class StorageMap:
@@ -45,9 +45,9 @@ class StorageMap:
         self.of[value] = storage
         return storage
 
-    def fresh(self, value: Value | None, spec_bytes: int, step: int) -> Storage:
-        """New memory in the arena, from `step` on."""
-        storage = Storage("arena", 0, spec_bytes, step)
+    def fresh(self, value: Value | None, spec_bytes: int, first: int, last: int) -> Storage:
+        """New memory in the arena, from step `first` on, and at least until `last`."""
+        storage = Storage("arena", 0, spec_bytes, first, last)
         self.arena.append(storage)
         if value is not None:
             self.of[value] = storage

@@ -25,7 +25,7 @@ from graphflow.spec import TensorSpec
 if TYPE_CHECKING:
     from graphflow.runtime.plan import PlannedNode
 
-LEADING = {"x": "ldx", "y": "ldy", "residual": "ldr"}
+LEADING = {"x": "ldx", "y": "ldy", "last": "ldy", "residual": "ldr"}
 """The pointers of a leaf that may have gaps, and the argument that says how far it is to the next row."""
 
 JOIN_OR_PART = frozenset(("concatenate", "getitem", "split"))
@@ -74,7 +74,7 @@ def find_windows(
             and maker.kernel is not None
             and maker.kernel.strided is not None
             and (maker.node.op.name != "concatenate" or _joins_last(maker.node, specs))
-            and len(maker.node.outputs) == 1
+            and value is maker.node.outputs[0]
             and all(_reads_gaps(taker, index, specs) for taker, index in takers[value])
         )
 

@@ -11,10 +11,12 @@ import graphflow
 from cases.layers import randomize
 from graphflow import Input, Model, ops
 from graphflow.layers import (
+    GRU,
     LSTM,
     Activation,
     Add,
     BatchNormalization,
+    Bidirectional,
     Concatenate,
     Conv1D,
     Conv2D,
@@ -25,6 +27,7 @@ from graphflow.layers import (
     Lambda,
     MaxPooling2D,
     ReLU,
+    SimpleRNN,
     Softmax,
     ZeroPadding2D,
 )
@@ -157,6 +160,15 @@ def mobile(x: Any) -> Any:
     return [Conv2D(4, 1)(DepthwiseConv2D(3, strides=2)(ZeroPadding2D(((0, 1), (0, 1)))(z))), z]
 
 
+def both_ways(x: Any) -> Any:
+    """Recurrent layers in both directions, and some whose input or output is turned round by hand."""
+    y = Bidirectional(LSTM(5, return_sequences=True))(x)
+    y = Bidirectional(GRU(4, return_sequences=True), merge_mode="sum")(y)
+    z = SimpleRNN(3, return_sequences=True, go_backwards=True)(ops.flip(y, 1))
+    kept = GRU(3, return_sequences=True)(y)
+    return [Bidirectional(LSTM(2))(y), z[:, ::-1] * kept, ops.flip(kept, 1), ops.flip(LSTM(3)(y), 1)]
+
+
 def nothing(x: Any) -> Any:
     return x
 
@@ -185,6 +197,7 @@ MODELS: dict[str, tuple[Callable[[Any], Any], tuple[int, ...]]] = {
     "padded_too_much": (padded_too_much, (7, 7, 2)),
     "computed_twice": (computed_twice, (6,)),
     "mobile": (mobile, (13, 12, 5)),
+    "both_ways": (both_ways, (7, 4)),
     "nothing": (nothing, (4,)),
 }
 

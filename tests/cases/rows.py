@@ -87,6 +87,27 @@ def recurrences() -> list[OpCase]:
             {**base, "sequences": True},
             "states",
         ),
+        OpCase(
+            "lstm",
+            (x(3, 4, 2), w(2, 20), w(5, 20), None, None, None, x(3, 4, dtype="bool")),
+            {**base, "sequences": True, "reverse": True, "flip": True},
+            "flipped",
+        ),
+        OpCase(
+            "lstm",
+            (x(3, 4, 2), w(2, 20), w(5, 20), None, None, None, None),
+            {**base, "sequences": True, "flip": True, "activation": RELU, "gate": ("softplus", 0.0, 0.0, 0.0)},
+            "flipped softplus",
+        ),
+        *(
+            OpCase(
+                "lstm",
+                (x(2, 5, 3), w(3, 12), w(3, 12), w(12), None, None, None),
+                {**base, "sequences": sequences, "reverse": reverse, "flip": True},
+                f"flipped{sequences}{reverse}",
+            )
+            for sequences, reverse in product((False, True), repeat=2)
+        ),
         OpCase("lstm", (x(1, 1, 1), w(1, 4), w(1, 4), w(4), None, None, None), base),
         OpCase("lstm", (x(0, 4, 2), w(2, 12), w(3, 12), w(12), None, None, None), base),
         OpCase("lstm", (x(2, 0, 3), w(3, 8), w(2, 8), w(8), None, None, None), base, "no_steps"),

@@ -46,6 +46,8 @@ def movement() -> list[OpCase]:
         OpCase("tile", (x(2, 1, 3),), {"repeats": (1, 2, 2)}),
         OpCase("repeat", (x(3, 4),), {"repeats": 3, "axis": 1}),
         OpCase("flip", (x(3, 4, 5),), {"axes": (1, 2)}),
+        OpCase("flip", (x(3, 1, 5, 2),), {"axes": (0, 1, 3)}),
+        OpCase("flip", (x(2, 0, 3),), {"axes": (1,)}),
         OpCase("flip", (x(2, 3, dtype="int64"),), {"axes": (1,)}),
         OpCase("split", (x(3, 7),), {"axis": 1, "sizes": (2, 4, 1)}),
         OpCase("split", (x(0, 4, 2),), {"axis": 2, "sizes": (1, 1)}),

@@ -38,7 +38,8 @@ class Layer:
         self.bias = values(rng, (self.gates * units,), False) if bias else None
         self.inner = values(rng, (self.gates * units,), False) if bias and what == "gru after" else None
         self.states = values(rng, (2 if self.kind == "lstm" else 1, batch, units), False) if state else None
-        self.mask, self.reverse, self.zero_output, self.pair = None, 0, 0, USUAL
+        self.mask, self.reverse, self.flip, self.zero_output, self.pair = None, 0, 0, 0, USUAL
+        self.gaps = (0, 0)
 
     def rows(self, rows):
         """The same layer for some rows of the batch."""
@@ -65,7 +66,7 @@ class Layer:
             new = np.stack(self.step(z[:, source], states, u, inner, act, gate))
             states = np.where(on, new, states)
             shown = np.where(on, states[0], 0.0 if self.zero_output else shown)
-            outputs[:, step] = shown
+            outputs[:, steps - 1 - step if self.flip else step] = shown
         return [outputs, shown, *states]
 
     def step(self, z, states, u, inner, act, gate):
@@ -98,13 +99,17 @@ class Layer:
         def given(array):
             return None if array is None else at_page_end(array)
 
-        shapes = {"y": (batch, steps, units), "last": (batch, units), "h": (batch, units), "c": (batch, units)}
+        beside_x, beside_y = self.gaps
+        x = np.full((batch, steps, features + beside_x), np.nan, np.float32)
+        x[:, :, :features] = self.x
+        ldy = units + beside_y
+        shapes = {"y": (batch, steps, ldy), "last": (batch, ldy), "h": (batch, units), "c": (batch, units)}
         outputs = {name: guarded(shape) for name, shape in shapes.items()}
         floats = block * (units + parts) + block * units * self.gates * (1 + chunk)
         step = -(-(floats + 2 * block * units) // LINE) * LINE
         work, check_work = guarded((blocks, step))
         fields = {
-            "x": at_page_end(self.x),
+            "x": at_page_end(x),
             "w": packed(self.w, order),
             "bias": sorted_columns(self.bias),
             "u": packed(self.u, order if self.after else order[:2]),
@@ -121,11 +126,14 @@ class Layer:
             "steps": steps,
             "features": features,
             "units": units,
+            "ldx": features + beside_x,
+            "ldy": ldy,
             "part": part,
             "chunk": chunk,
             "block_m": block,
             "work_step": step,
             "reverse": self.reverse,
+            "flip": self.flip,
             "zero_output": self.zero_output,
             "reset_after": int(self.after),
             **epilogue(self.pair[0]),
@@ -144,8 +152,9 @@ class Layer:
         for _, check in outputs.values():
             check()
         check_work()
+        assert np.isnan(outputs["y"][0][..., units:]).all() and np.isnan(outputs["last"][0][..., units:]).all()
         count = 3 + (self.kind == "lstm")
-        return [outputs[name][0] for name in list(shapes)[:count]]
+        return [outputs[name][0][..., :units] for name in list(shapes)[:count]]
 
 
 def assert_close(actual, expected):
@@ -156,7 +165,7 @@ def assert_close(actual, expected):
 
 def assert_same_bits(actual, expected):
     for got, want in zip(actual, expected, strict=True):
-        np.testing.assert_array_equal(got.view(np.int32), want.view(np.int32))
+        np.testing.assert_array_equal(*(np.ascontiguousarray(one).view(np.int32) for one in (got, want)))
 
 
 @pytest.mark.parametrize("isa", ISAS)
@@ -169,7 +178,8 @@ def test_against_reference(isa, what, units, batch):
     for case in range(8):
         layer = Layer(rng, what, units, 1 + 5 * case % 11, batch, steps, case % 3 > 0, case % 4 > 0)
         layer.mask = masks(rng, batch, steps) if case > 1 else None
-        layer.reverse, layer.zero_output = case % 2, case // 2 % 2
+        layer.reverse, layer.zero_output, layer.flip = case % 2, case // 2 % 2, case // 3 % 2
+        layer.gaps = (case % 3, 2 * case % 5)
         layer.pair = PAIRS[(0, 0, 1, 0, 2)[case % 5]]
         actual = layer.compute(isa, max(batch // (1 + case % 3), 1), 1 + case)
         assert_close(actual, layer.expected())
@@ -187,7 +197,7 @@ def test_parts_of_the_units(isa, what):
         (130, 1, 3, 2, 9),
     ]:
         layer = Layer(rng, what, units, 6, batch, 9)
-        layer.mask, layer.reverse = masks(rng, batch, 9), 1
+        layer.mask, layer.reverse, layer.flip, layer.gaps = masks(rng, batch, 9), 1, batch % 2, (1, 3)
         whole = layer.compute(isa, block, 5)
         assert_close(whole, layer.expected())
         for threads in (0, 1, 2, 3):

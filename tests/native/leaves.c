@@ -45,7 +45,7 @@ static void gf_pack(const float *w, float *packed, int64_t k, int64_t n)
 
 static void gf_run(const char *leaf, const void *args, int64_t items)
 {
-    const gf_step step = {gf_find(leaf), args, items, 1, 1};
+    const gf_step step = {gf_find(leaf), args, items, 1, 1, 1};
     gf_worker workers[THREADS];
     gf_program program;
     memset(workers, 0, sizeof workers);

@@ -1,5 +1,5 @@
 /* The loop and the pool of threads under a race detector: several callers run programs at the same time, whose steps
- * are shared between threads, do real work, return to the caller, or fail. Every result is checked.
+ * are shared between threads, run side by side, do real work, return to the caller, or fail. Every result is checked.
  *
  * Built by `make race` with ThreadSanitizer; prints "ok" and ends with 0 when all results are right.
  */
@@ -12,7 +12,7 @@
 #include "loop.h"
 
 enum { CALLERS = 4, RUNS = 1500, THREADS = 3, ITEMS = 97, STEPS = 5, ROWS = 24, INNER = 40, COLUMNS = 32 };
-enum { SAMPLES = 2, LENGTH = 5, WIDTH = 3, UNITS = 24 };
+enum { SAMPLES = 2, LENGTH = 5, WIDTH = 3, UNITS = 24, SCRATCH = 2048 };
 
 typedef struct {
     int64_t *out;
@@ -57,7 +57,7 @@ static float gf_ones[INNER * COLUMNS]; /* packed or not, a matrix of ones is all
 /* A recurrent layer whose units are computed in parts, side by side: the same bits as in one part. */
 typedef struct {
     float x[SAMPLES * LENGTH * WIDTH], whole[SAMPLES * LENGTH * UNITS], parts[SAMPLES * LENGTH * UNITS];
-    float h[SAMPLES * UNITS], c[SAMPLES * UNITS], work[1 << 14];
+    float h[2][SAMPLES * UNITS], c[2][SAMPLES * UNITS], work[1 << 14];
     _Alignas(64) int32_t counters[16 * 8];
 } gf_sequence;
 
@@ -67,9 +67,9 @@ static gf_recurrent_f32_args gf_layer(gf_sequence *s, float *y, int64_t part)
 {
     gf_recurrent_f32_args g;
     memset(&g, 0, sizeof g);
-    g.x = s->x, g.w = g.u = gf_weights, g.y = y, g.h = s->h, g.c = s->c, g.work = s->work, g.counters = s->counters;
+    g.x = s->x, g.w = g.u = gf_weights, g.y = y, g.h = s->h[0], g.c = s->c[0], g.work = s->work, g.counters = s->counters;
     g.kind = GF_KIND_lstm, g.batch = g.block_m = SAMPLES, g.steps = LENGTH, g.features = WIDTH, g.units = UNITS;
-    g.part = part, g.chunk = 2, g.work_step = 1 << 14, g.act = GF_ACT_tanh, g.gate = GF_ACT_sigmoid;
+    g.ldx = WIDTH, g.ldy = UNITS, g.part = part, g.chunk = 2, g.work_step = 1 << 14, g.act = GF_ACT_tanh, g.gate = GF_ACT_sigmoid;
     return g;
 }
 
@@ -82,10 +82,44 @@ static void gf_check_sequence(gf_sequence *s, gf_worker *workers, int run)
         s->x[i] = (float)((i * 7 + run) % 11 - 5) / 16.0f;
     gf_find("recurrent_f32")(&whole, 0, 1, &alone);
     memset(s->counters, 0, sizeof s->counters);
-    gf_step step = {gf_find("recurrent_f32"), &split, parts, 1, 1};
+    gf_step step = {gf_find("recurrent_f32"), &split, parts, 1, 1, 1};
     gf_program program = {&step, 1, 0, workers, THREADS, 0, 0, 0, 0};
     gf_check(gf_loop(&program) == GF_DONE, "the end of a layer", run);
     gf_check(!memcmp(s->whole, s->parts, sizeof s->whole), "a layer", run);
+}
+
+/* Two layers and a sum side by side, an item a row; the sum fails in some runs. Times part what the three took. */
+static void gf_check_group(gf_sequence *s, gf_worker *workers, int run)
+{
+    enum { ROW = LENGTH * UNITS };
+    float first[SAMPLES * ROW], second[SAMPLES * ROW];
+    int64_t in[ITEMS], out[ITEMS], times[4], fails = run % 3 == 1;
+    gf_recurrent_f32_args one = gf_layer(s, first, UNITS), other = gf_layer(s, second, UNITS);
+    gf_sum_args sum = {out, in, fails ? 40 : -1};
+    one.block_m = other.block_m = 1, other.flip = 1, other.h = s->h[1], other.c = s->c[1];
+    for (int i = 0; i < ITEMS; ++i)
+        in[i] = i * run;
+    const gf_step steps[] = {{gf_find("recurrent_f32"), &one, SAMPLES, 1, 1, 3},
+                             {gf_find("recurrent_f32"), &other, SAMPLES, 1, 1, 1},
+                             {gf_sum, &sum, ITEMS, 9, 1, 1},
+                             {gf_sum, &sum, ITEMS, 9, 1, 1}};
+    gf_program program = {steps, 4, 0, workers, THREADS, 0, 0, 0, run % 2 ? times : 0};
+    const int result = gf_loop(&program);
+    if (fails) {
+        gf_check(result == GF_FAILED && program.at == 2 && program.row == 40 && program.value == -40, "a failure", run);
+        return;
+    }
+    gf_check(result == GF_DONE && program.at == 4, "the end of a group", run);
+    gf_check(!memcmp(s->whole, first, sizeof first), "the first of a group", run);
+    for (int r = 0; r < SAMPLES; ++r)
+        for (int t = 0; t < LENGTH; ++t)
+            gf_check(!memcmp(first + r * ROW + t * UNITS, second + r * ROW + (LENGTH - 1 - t) * UNITS,
+                             sizeof(float) * UNITS),
+                     "the second of a group", run);
+    for (int i = 0; i < ITEMS; ++i)
+        gf_check(out[i] == 2 * in[i] + i, "the third of a group", run);
+    for (int i = 1; i < 4 && run % 2; ++i)
+        gf_check(times[i] >= times[i - 1], "the times of a group", run);
 }
 
 static void *gf_caller(void *which)
@@ -98,9 +132,9 @@ static void *gf_caller(void *which)
     gf_step steps[STEPS + 1];
     gf_gemm_f32_args gemm;
     int64_t blocks = gf_leaves_base.tile_m, columns = gf_leaves_base.tile_n, id = (int64_t)(size_t)which;
-    char *scratch = malloc(64 * THREADS);
+    char *scratch = aligned_alloc(64, SCRATCH * THREADS);
     for (int i = 0; i < THREADS; ++i)
-        workers[i].scratch = scratch + 64 * i;
+        workers[i].scratch = scratch + SCRATCH * i;
     for (int i = 0; i < ROWS * INNER; ++i)
         x[i] = (float)((i * 7 + id) % 5);
     memset(&gemm, 0, sizeof gemm);
@@ -110,15 +144,16 @@ static void *gf_caller(void *which)
     gemm.block_m = blocks, gemm.block_n = columns;
     for (int run = 0; run < RUNS; ++run) {
         gf_check_sequence(sequence, workers, run);
+        gf_check_group(sequence, workers, run);
         int fails = run % 7 == 3, pauses = run % 5 == 1;
         for (int i = 0; i < ITEMS; ++i)
             values[0][i] = i * (run + 1) + id;
         for (int s = 0; s < STEPS; ++s) {
             args[s] = (gf_sum_args){values[s + 1], values[s], fails && s == 3 ? 50 : -1};
-            steps[s] = (gf_step){pauses && s == 2 ? 0 : gf_sum, &args[s], ITEMS, 9, 1};
+            steps[s] = (gf_step){pauses && s == 2 ? 0 : gf_sum, &args[s], ITEMS, 9, 1, 1};
         }
         steps[STEPS] = (gf_step){gf_find("gemm_f32"), &gemm,
-                                 (ROWS + blocks - 1) / blocks * ((COLUMNS + columns - 1) / columns), 1, 1};
+                                 (ROWS + blocks - 1) / blocks * ((COLUMNS + columns - 1) / columns), 1, 1, 1};
         gf_program program = {steps, STEPS + 1, 0, workers, THREADS, 0, 0, 0, 0};
         int result = gf_loop(&program);
         while (result == GF_PAUSED || result == GF_PYTHON) {

@@ -109,6 +109,9 @@ def _replace_by_scan(graph: Graph, node: Node) -> None:
         else:
             start = zero_rows(x, (units,), x.dtype)
             outputs, finals = ops.scan(masked, [projected, mask], [*states, start], **way)
+    if attrs["sequences"] and attrs.get("flip"):
+        with rewriter.tracing():
+            outputs = [ops.flip(outputs[0], 1)]
     for old, new in zip(node.outputs, [outputs[0], *finals[: len(states)]], strict=True):
         rewriter.replace(old, new)
     graph.remove(node)
@@ -227,12 +230,13 @@ def _recurrent(w: Writer, node: Node) -> None:
         whole = w.emit("Transpose", [w.squeeze(every, [1])], perm=TIME_FIRST)
         spread = marked.spread(whole, live, zero, attrs["zero_output"])
         if attrs["sequences"]:
-            w.put(node.outputs[0], spread)
+            w.put(node.outputs[0], sliced(w, spread, {1: (None, None, -1)}) if attrs.get("flip") else spread)
         else:
             w.put(node.outputs[0], w.emit("Gather", [spread, w.ints(-1)], axis=1))
     elif attrs["sequences"]:
         outputs = w.squeeze(every, [1])
-        outputs = sliced(w, outputs, {0: (None, None, -1)}) if attrs["reverse"] else outputs
+        turned = attrs["reverse"] != attrs.get("flip", False)
+        outputs = sliced(w, outputs, {0: (None, None, -1)}) if turned else outputs
         w.put(node.outputs[0], outputs, TIME_FIRST)
     else:
         w.put(node.outputs[0], last[0])

@@ -43,6 +43,12 @@ def transpose(draw: Draw, kernel: str) -> Problem:
     return Problem(case("transpose", (draw.x(*shape, dtype=draw.pick(TYPES)),), axes=axes), None, axes[0] == 0)
 
 
+def flip(draw: Draw, kernel: str) -> Problem:
+    shape = _shape(draw, 7)
+    axes = tuple(axis for axis in range(len(shape)) if draw.chance(0.5))
+    return Problem(case("flip", (draw.x(*shape, dtype=draw.pick(TYPES)),), axes=axes), None, 0 not in axes)
+
+
 def _key(draw: Draw, size: int) -> Any:
     if size and draw.chance(0.25):
         return draw.below(2 * size) - size
@@ -99,6 +105,7 @@ FAMILIES = {
     "concatenate": Family(concatenate),
     "split": Family(split),
     "transpose": Family(transpose),
+    "flip": Family(flip),
     "getitem": Family(getitem),
     "pad": Family(pad),
     "repeat": Family(repeat),

@@ -81,6 +81,8 @@ def recurrent(draw: Draw, kernel: str) -> Problem:
         "reverse": draw.chance(0.5),
         "zero_output": draw.chance(0.4),
     }
+    if draw.chance(0.4):
+        attrs["flip"] = True
     if op != "rnn":
         attrs["gate"] = draw.pick((SIGMOID, HARD))
     if op == "gru":

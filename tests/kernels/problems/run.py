@@ -149,7 +149,7 @@ class _Run:
                 continue
             size = math.prod(spec.shape) * np.dtype(spec.dtype).itemsize  # type: ignore[arg-type]
             empty = np.full(size, NOTHING, np.uint8).view(spec.dtype).reshape(spec.shape)  # type: ignore[arg-type]
-            self._give(("out", index), empty, True)
+            self._give(("out", index), empty, index == 0)
         return overwritten
 
     def _give(self, place: tuple[str, int], array: Array, may_have_gaps: bool) -> None:
