@@ -7,7 +7,6 @@ is added once, by the outermost code that knows it, through `located`.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 
 class GraphflowError(Exception):
@@ -62,6 +61,8 @@ def located(error: GraphflowError, place: str, kind: str = "layer") -> Graphflow
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """The end of a message about an unknown name: the closest known one, else all of them."""
+    from difflib import get_close_matches
+
     names = sorted(known)
     close = get_close_matches(name, names, n=1, cutoff=0.6)
     return f" Did you mean {close[0]!r}?" if close else f" Known: {', '.join(names)}."

@@ -6,9 +6,8 @@ A dimension is an int or None (not known until run time).
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -46,6 +45,7 @@ EXTENDED: tuple[str, ...] = (
 """Data types of the package ml_dtypes, which files may hold: no layer makes them, and references alone compute them."""
 
 _KNOWN = frozenset(DTYPES + EXTENDED)
+_set = object.__setattr__
 
 
 def is_extended(dtype: Any) -> bool:
@@ -55,17 +55,41 @@ def is_extended(dtype: Any) -> bool:
 
 
 
-@dataclass(frozen=True, slots=True)
 class TensorSpec:
-    """Shape and dtype of a tensor.
+    """Shape and dtype of a tensor, which stay as they are; two specs are equal where both are.
 
     Args:
         shape: dimensions, None where a size is not known.
         dtype: the name of a NumPy data type, one of `DTYPES`.
     """
 
+    __slots__ = ("dtype", "shape")
+    __match_args__ = ("shape", "dtype")
     shape: Shape
-    dtype: str = "float32"
+    dtype: str
+
+    def __init__(self, shape: Shape, dtype: str = "float32") -> None:
+        _set(self, "shape", shape)
+        _set(self, "dtype", dtype)
+
+    def __setattr__(self, name: str, value: Any) -> NoReturn:
+        raise AttributeError(f"A TensorSpec can not be changed: {name}")
+
+    __delattr__ = __setattr__  # type: ignore[assignment]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, TensorSpec):
+            return NotImplemented
+        return self.shape == other.shape and self.dtype == other.dtype
+
+    def __hash__(self) -> int:
+        return hash((self.shape, self.dtype))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return TensorSpec, (self.shape, self.dtype)
+
+    def __repr__(self) -> str:
+        return f"TensorSpec(shape={self.shape!r}, dtype={self.dtype!r})"
 
     @property
     def rank(self) -> int:

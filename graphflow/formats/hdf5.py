@@ -13,11 +13,9 @@ import struct
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from graphflow.errors import GraphflowError, ModelFormatError, UnsupportedError
 from graphflow.formats.container import copied, map_file
@@ -27,6 +25,9 @@ from graphflow.formats.hdf5_types import NotDirectError
 from graphflow.formats.limits import DEFAULT_LIMITS, Limits, shown
 from graphflow.formats.zip_directory import Bytes
 from graphflow.mapped import drop_pages
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 T = TypeVar("T")
@@ -74,8 +75,7 @@ def in_child() -> Iterator[None]:
         readers.reset(token)
 
 
-@dataclass(frozen=True, slots=True)
-class ArrayInfo:
+class ArrayInfo(NamedTuple):
     """What a dataset holds: its shape, and the name of its data type, such as "float32" or "bfloat16"."""
 
     shape: tuple[int, ...]

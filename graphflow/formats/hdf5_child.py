@@ -14,7 +14,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any, Literal, NoReturn
 
 import numpy as np
@@ -142,7 +141,7 @@ def _ask_child(source: Bytes, where: str, limits: Limits) -> bytes:
     Raises:
         ModelFormatError: it was ended by a signal, by a limit, or by an error, or wrote too much.
     """
-    command = [sys.executable, "-c", _PROGRAM, json.dumps(sys.path), json.dumps(asdict(limits)), str(len(source))]
+    command = [sys.executable, "-c", _PROGRAM, json.dumps(sys.path), json.dumps(limits._asdict()), str(len(source))]
     settings = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=settings

@@ -7,16 +7,17 @@ by the shape the caller expects, loads no filter plugin, and lets contiguous dat
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from graphflow.errors import ModelFormatError
 from graphflow.formats.container import inflate
 from graphflow.formats.limits import Limits
 from graphflow.formats.zip_directory import Bytes
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 DEFLATE, SHUFFLE, FLETCHER32 = 1, 2, 3
 """The filters that are undone here, by HDF5's numbers."""
@@ -33,8 +34,7 @@ class Chunk(NamedTuple):
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(NamedTuple):
     """What a dataset holds and where it lies: `compact` bytes, `chunks` of a shape, or else `size` bytes at `offset`.
 
     Attributes:

@@ -13,11 +13,9 @@ from __future__ import annotations
 
 import math
 import struct
-from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from graphflow.errors import ModelFormatError
 from graphflow.formats.hdf5_data import Stored, slice_of
@@ -25,6 +23,9 @@ from graphflow.formats.hdf5_headers import SHARED, Message, heap_strings, read_m
 from graphflow.formats.hdf5_types import NotDirectError, ValueType, read_shape, read_type
 from graphflow.formats.limits import Limits
 from graphflow.formats.zip_directory import Bytes
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 _SPACE, _LINKS, _TYPE, _LINK, _ELSEWHERE, _LAYOUT, _ATTRIBUTE, _TABLE, _ATTRIBUTES = 1, 2, 3, 6, 7, 8, 12, 17, 21
 _NOWHERE = 0xFFFFFFFFFFFFFFFF
@@ -34,13 +35,15 @@ _ENTRY = struct.Struct("<2QL4x16s")
 LinkKind = Literal["hard", "soft", "external", "user-defined"]
 
 
-@dataclass(slots=True)
 class Header:
     """An object of the file, its messages parsed, its links when they are first asked for."""
 
-    address: int
-    messages: list[Message]
-    found_links: dict[bytes, tuple[LinkKind, int]] | None = None
+    __slots__ = ("address", "found_links", "messages")
+
+    def __init__(self, address: int, messages: list[Message]) -> None:
+        self.address = address
+        self.messages = messages
+        self.found_links: dict[bytes, tuple[LinkKind, int]] | None = None
 
     def all(self, kind: int) -> list[bytes]:
         """The contents of the messages of one kind.

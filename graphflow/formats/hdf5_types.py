@@ -7,7 +7,7 @@ well formed, perhaps, but for HDF5's library to read.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -25,8 +25,7 @@ class NotDirectError(Exception):
     """A structure that only HDF5's library reads."""
 
 
-@dataclass(frozen=True, slots=True)
-class ValueType:
+class ValueType(NamedTuple):
     """What the elements of an attribute or dataset are: numbers, strings of `size` bytes, or strings in a heap."""
 
     dtype: np.dtype[np.generic] | None

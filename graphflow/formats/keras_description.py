@@ -23,8 +23,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from graphflow.errors import GraphflowError, ModelFormatError, UnsupportedError
 from graphflow.formats.keras_ops import reader
@@ -52,8 +51,7 @@ QUIRKS: dict[str, str] = {
 """What a file can do that newer or older ones do not, by the key in `Description.quirks`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Need:
+class Need(NamedTuple):
     """A class or function that a file uses and that neither graphflow nor custom_objects has.
 
     Args:
@@ -67,8 +65,7 @@ class Need:
     layer: str
 
 
-@dataclass(frozen=True, slots=True)
-class Description:
+class Description(NamedTuple):
     """A Keras file, described.
 
     Args:
@@ -91,11 +88,11 @@ class Description:
     backend: str
     era: str
     model: dict[str, Any]
-    needs: tuple[Need, ...] = ()
-    refusals: tuple[str, ...] = ()
-    quirks: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    compiled_with: dict[str, Any] | None = None
-    weights_layout: str = "keras2"
+    needs: tuple[Need, ...]
+    refusals: tuple[str, ...]
+    quirks: dict[str, tuple[str, ...]]
+    compiled_with: dict[str, Any] | None
+    weights_layout: str
 
     def layers(self) -> Iterator[tuple[str, str]]:
         """(path, class name) of every layer, those of inner models behind their model's."""

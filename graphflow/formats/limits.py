@@ -6,7 +6,7 @@ but honest file has one obvious way on, and a hostile file can not make the proc
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graphflow.errors import ArgumentError, ModelFormatError
 
@@ -16,8 +16,21 @@ RATIO_FREE_BYTES = 16 * MIB
 """Data that expand to at most this many bytes are never refused for their compression ratio."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class _Budgets(NamedTuple):
+    file_bytes: int = 8 * GIB
+    member_bytes: int = 256 * MIB
+    members: int = 10_000
+    ratio: int = 200
+    nodes: int = 1_000_000
+    depth: int = 100
+    string_bytes: int = 16 * MIB
+    integer_digits: int = 40
+    array_bytes: int = 8 * GIB
+    total_bytes: int = 16 * GIB
+    mapped_from: int = 16 * MIB
+
+
+class Limits(_Budgets):
     """The most that a file may ask for.
 
     Args:
@@ -44,23 +57,16 @@ class Limits:
         200
     """
 
-    file_bytes: int = 8 * GIB
-    member_bytes: int = 256 * MIB
-    members: int = 10_000
-    ratio: int = 200
-    nodes: int = 1_000_000
-    depth: int = 100
-    string_bytes: int = 16 * MIB
-    integer_digits: int = 40
-    array_bytes: int = 8 * GIB
-    total_bytes: int = 16 * GIB
-    mapped_from: int = 16 * MIB
+    __slots__ = ()
 
-    def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ArgumentError(f"Limits.{field.name} must be a positive integer, received {value!r}.")
+    if not TYPE_CHECKING:  # the arguments are the fields
+
+        def __new__(cls, *args: Any, **kwargs: Any) -> Limits:
+            made = super().__new__(cls, *args, **kwargs)
+            for name, value in zip(cls._fields, made, strict=True):
+                if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                    raise ArgumentError(f"Limits.{name} must be a positive integer, received {value!r}.")
+            return made
 
     def check(self, knob: str, received: int, where: str, what: str) -> None:
         """Refuse a file that asks for more than one of the limits.

@@ -10,16 +10,14 @@ from __future__ import annotations
 
 import stat
 import struct
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from graphflow.errors import ModelFormatError, UnsupportedError
 from graphflow.formats.limits import Limits, shown
 
-Bytes: TypeAlias = npt.NDArray[np.uint8]
+Bytes: TypeAlias = np.ndarray[Any, np.dtype[np.uint8]]
 STORED, DEFLATED = 0, 8
 
 _END = struct.Struct("<4s4H2LH")
@@ -33,8 +31,7 @@ _ENCRYPTED = 1 | 1 << 6 | 1 << 13
 _SIZES_FOLLOW, _PATCH, _UTF8 = 1 << 3, 1 << 5, 1 << 11
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One member: where its stored bytes begin and what they must expand to."""
 
     name: str

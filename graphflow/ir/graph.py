@@ -11,7 +11,6 @@ and the stages right, and which values leave the graph.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -205,7 +204,8 @@ class Graph:
 
         It shares its nodes with this graph: neither may be edited while both are in use.
         """
-        other = copy.copy(self)
+        other = Graph.__new__(Graph)
+        other.__dict__.update(self.__dict__)
         other.output_names, other._outputs, other._updates, other._leaving = [], [], [], {}
         for value, name in zip(values, names, strict=True):
             other.add_output(value, name)

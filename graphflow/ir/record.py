@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 
-@dataclass(slots=True)
-class Record:
+class Record(NamedTuple):
     """One change: which pass, at which layer, what it did; and into which layer it was joined, if it was."""
 
     rule: str
@@ -15,11 +14,13 @@ class Record:
     into: tuple[str, ...] = ()
 
 
-@dataclass(slots=True)
 class Journal:
     """The changes that were made to one graph, in order."""
 
-    records: list[Record] = field(default_factory=list)
+    __slots__ = ("records",)
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
 
     def note(self, rule: str, origin: tuple[str, ...], what: str, into: tuple[str, ...] = ()) -> None:
         self.records.append(Record(rule, origin, what, into))

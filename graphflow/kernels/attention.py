@@ -188,7 +188,7 @@ def _lay_packed(call: Call, labels: tuple[str, str, str], plan: Product, left: i
 
     epilogue = {"bias": None, "residual": None, **act_fields(call.attrs.get("activation", LINEAR))}
     step = gemm_step(operand(left), Ref("packed", 0), result(), m, n, k, call, epilogue)
-    step.fields |= {"ldx": plan.rows.left, "ldy": plan.rows.out}
+    step.fields.update(ldx=plan.rows.left, ldy=plan.rows.out)
     return Layout([step], [Pack(f"panels {isa.name} {axes}", (right,), pack)])
 
 

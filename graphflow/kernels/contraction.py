@@ -10,14 +10,13 @@ operand is copied into an order that does.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import product
+from typing import NamedTuple
 
 MOST_BATCH = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Loop:
+class Loop(NamedTuple):
     """An axis, or several that lie one behind another: its size, and its steps in left, right and out."""
 
     size: int
@@ -26,8 +25,7 @@ class Loop:
     out: int
 
 
-@dataclass(frozen=True, slots=True)
-class Product:
+class Product(NamedTuple):
     """A batched matrix product.
 
     Args:

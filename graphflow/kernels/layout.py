@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,8 +31,7 @@ def result(index: int = 0) -> Ref:
     return Ref("out", index)
 
 
-@dataclass(frozen=True, slots=True)
-class Pack:
+class Pack(NamedTuple):
     """An array made once per set of weights.
 
     Args:
@@ -47,8 +45,7 @@ class Pack:
     make: Callable[..., Array]
 
 
-@dataclass(slots=True)
-class Step:
+class Step(NamedTuple):
     """One run of a leaf.
 
     Args:
@@ -68,13 +65,12 @@ class Step:
     scratch: int = 0
 
 
-@dataclass(slots=True)
-class Layout:
+class Layout(NamedTuple):
     """A kernel's answer: steps in order, what must be packed before, work buffers (bytes), inputs it may overwrite."""
 
     steps: list[Step]
-    packs: list[Pack] = field(default_factory=list)
-    work: list[int] = field(default_factory=list)
+    packs: Sequence[Pack] = ()
+    work: Sequence[int] = ()
     in_place: tuple[int, ...] = ()
 
 
@@ -106,8 +102,7 @@ class Call(NamedTuple):
     """ "default", "strict", or "bounded": as "default", but Winograd's weights have no place in memory."""
 
 
-@dataclass(frozen=True, slots=True)
-class KernelDef:
+class KernelDef(NamedTuple):
     """One row of the kernel table.
 
     Args:

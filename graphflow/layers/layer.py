@@ -6,7 +6,6 @@ values (nodes are added) and arrays (numbers are computed).
 
 from __future__ import annotations
 
-import copy
 import inspect
 from collections import Counter
 from collections.abc import Iterator
@@ -287,6 +286,8 @@ class Layer(Penalised, Recorded):
 
     def _unrecorded_copy(self) -> Layer:
         """A copy that can be built without a trace on this layer."""
+        import copy
+
         records: dict[int, Any] = {id(self._inbound_nodes): [], id(self._outbound_nodes): []}
         return copy.deepcopy(self, records)
 

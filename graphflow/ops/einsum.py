@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import reduce
-from string import ascii_letters
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,8 @@ from graphflow.ops.operands import as_operand, cast_to, dtype_of, promote, shape
 from graphflow.ops.reduction import sum as sum_over
 from graphflow.ops.registry import Array, Attrs, define
 from graphflow.spec import Shape, TensorSpec, format_shape
+
+_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def _sizes(equation: str, shapes: Sequence[Shape], broadcast: str) -> dict[str, int | None]:
@@ -67,11 +68,11 @@ def explicit(equation: str, ranks: Sequence[int]) -> tuple[str, str]:
     operands, arrow, result = plain.partition("->")
     parts = operands.split(",")
     for part in (*parts, result):
-        if part.count("...") > 1 or not set(part.replace("...", "", 1)) <= set(ascii_letters):
+        if part.count("...") > 1 or not set(part.replace("...", "", 1)) <= set(_LETTERS):
             raise ArgumentError(f"An einsum equation is labels, commas, '->' and at most one '...' each: {equation!r}.")
     if len(parts) != len(ranks):
         raise ArgumentError(f"einsum {equation!r} needs {len(parts)} operands, received {len(ranks)}.")
-    spare = [letter for letter in reversed(ascii_letters) if letter not in plain]
+    spare = [letter for letter in reversed(_LETTERS) if letter not in plain]
     widths = [
         rank - len(part.replace("...", "")) if "..." in part else 0 for part, rank in zip(parts, ranks, strict=True)
     ]

@@ -13,7 +13,6 @@ can be followed, the layout is made anew.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 Terms = tuple[tuple[int, float], ...]
@@ -21,7 +20,6 @@ Expression = tuple[float, Terms]
 Guard = tuple[float, Terms, bool, bool]
 
 
-@dataclass(slots=True)
 class Trace:
     """The atoms of a plan, and what one layout has compared so far.
 
@@ -35,15 +33,15 @@ class Trace:
         lost: whether a size of the layout at hand became a plain number.
     """
 
-    batch: int
-    atoms: list[tuple[bool, Expression, Expression]] = field(default_factory=list)
-    values: list[float] = field(default_factory=list)
-    guards: list[Guard] = field(default_factory=list)
-    lost: bool = False
-    _known: dict[Any, int] = field(default_factory=dict)
+    __slots__ = ("_known", "atoms", "batch", "guards", "lost", "values")
 
-    def __post_init__(self) -> None:
-        self.values = [self.batch]
+    def __init__(self, batch: int) -> None:
+        self.batch = batch
+        self.atoms: list[tuple[bool, Expression, Expression]] = []
+        self.values: list[float] = [batch]
+        self.guards: list[Guard] = []
+        self.lost = False
+        self._known: dict[Any, int] = {}
 
     def begin(self) -> None:
         """Start with another layout."""
