@@ -9,7 +9,9 @@ from __future__ import annotations
 import mmap
 import os
 import stat
+import threading
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -18,11 +20,16 @@ import numpy as np
 
 from graphflow.errors import ModelFormatError
 from graphflow.formats.limits import DEFAULT_LIMITS, Limits, shown
-from graphflow.formats.zip_directory import DEFLATED, Bytes, Entry, read_directory
+from graphflow.formats.zip_directory import DEFLATED, STORED, Bytes, Entry, read_directory
 from graphflow.mapped import drop_pages
 
 _BLOCK = 4 << 20
 """Bytes that are read at once; what is larger is not left in memory as a whole while it is read."""
+AHEAD_FROM = 1 << 20
+"""Bytes of a member from which a thread that reads it ahead is worth starting."""
+WHOLE_BELOW = 16 << 20
+"""Bytes of a member below which what is read ahead is copied at once: each call that runs beside Python's may have to
+wait for it afterwards."""
 
 
 def map_file(path: str | os.PathLike[str], limits: Limits = DEFAULT_LIMITS) -> Bytes:
@@ -104,6 +111,7 @@ class Archive:
         self._limits = limits
         self._content = content
         self._entries = read_directory(content, where, limits)
+        self._ahead: dict[str, _Ahead] = {}
         self.names: tuple[str, ...] = tuple(self._entries)
 
     def __enter__(self) -> Self:
@@ -116,6 +124,9 @@ class Archive:
 
     def close(self) -> None:
         """Forget the file; arrays given out by `mapped` stay valid and keep the map alive."""
+        for reading in self._ahead.values():
+            reading.join()
+        self._ahead = {}
         drop_pages(self._content)
         self._content = self._content[:0]
         self._entries = {}
@@ -140,6 +151,18 @@ class Archive:
         self._limits.check("member_bytes", entry.size, self.place(name), "bytes of member")
         return self._expand(entry).tobytes()
 
+    def read_ahead(self, name: str) -> None:
+        """Begin to read a large member in a thread, while the caller does other things; `mapped` waits for the end.
+
+        A stored member of less than 16 MiB and `limits.mapped_from` is then copied into memory as a whole. Nothing
+        happens where there is no such member, or where it is too small for a thread or larger than allowed.
+        """
+        entry = self._entries.get(name)
+        if entry is not None and AHEAD_FROM <= entry.size <= self._limits.file_bytes and name not in self._ahead:
+            in_memory = entry.method == STORED and entry.size < min(WHOLE_BELOW, self._limits.mapped_from)
+            self._ahead[name] = _Ahead(lambda: self._expand(entry, in_memory))
+            self._ahead[name].start()
+
     def mapped(self, name: str) -> Bytes:
         """The content of a large member such as `model.weights.h5`, without a copy when it is stored.
 
@@ -148,14 +171,16 @@ class Archive:
 
         Returns:
             uint8 of shape (bytes,), read-only: a view of the mapped file if the member is stored, else its decompressed
-            bytes in memory, at most `limits.file_bytes`.
+            bytes in memory, at most `limits.file_bytes`. Of a member that was read ahead perhaps a copy: an array that
+            may be written belongs to the caller.
 
         Raises:
             ModelFormatError: no such member, too large, damaged, or not as large as it says.
         """
         entry = self._find(name)
         self._limits.check("file_bytes", entry.size, self.place(name), "bytes of member")
-        return self._expand(entry)
+        reading = self._ahead.pop(name, None)
+        return self._expand(entry) if reading is None else reading.result()
 
     def _find(self, name: str) -> Entry:
         try:
@@ -164,16 +189,43 @@ class Archive:
             known = ", ".join(shown(each) for each in self.names[:20])
             raise ModelFormatError(f"{self.where}: no member named {shown(name)}. Members: {known}.") from None
 
-    def _expand(self, entry: Entry) -> Bytes:
-        """The member's bytes, with length and checksum verified."""
+    def _expand(self, entry: Entry, in_memory: bool = False) -> Bytes:
+        """The member's bytes, with length and checksum verified; `in_memory`: no view of the mapped file."""
         where = self.place(entry.name)
         data = self._content[entry.begin : entry.begin + entry.stored]
         if entry.method == DEFLATED:
             self._limits.check_ratio(entry.size, entry.stored, where)
             data = np.frombuffer(inflate(data, entry.size, where, raw=True), np.uint8)
-        if checksum(data) != entry.crc:
+        elif in_memory:
+            mapped, data = data, data.copy()
+            drop_pages(mapped)
+        if (zlib.crc32(data.data) if in_memory else checksum(data)) != entry.crc:
             raise ModelFormatError(f"{where}: the checksum (CRC-32) does not match; the file is damaged.")
         return data
+
+
+class _Ahead(threading.Thread):
+    """What reads bytes in a thread of its own, and then gives them, or the error that it met."""
+
+    def __init__(self, read: Callable[[], Bytes]) -> None:
+        super().__init__(name="graphflow-read-ahead", daemon=True)
+        self._read = read
+        self._found: Bytes | None = None
+        self._error: BaseException | None = None
+
+    def run(self) -> None:
+        try:
+            self._found = self._read()
+        except BaseException as error:
+            self._error = error
+
+    def result(self) -> Bytes:
+        """The bytes, when they are there."""
+        self.join()
+        if self._error is not None:
+            raise self._error
+        assert self._found is not None
+        return self._found
 
 
 def inflate(data: Bytes, size: int, where: str, raw: bool) -> bytes:

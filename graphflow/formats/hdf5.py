@@ -91,17 +91,23 @@ class WeightsFile:
         where: the file and member, as messages name them.
     """
 
-    def __init__(self, source: Bytes, where: str, limits: Limits, readers: Sequence[Reader]) -> None:
+    def __init__(
+        self, source: Bytes, where: str, limits: Limits, readers: Sequence[Reader], kept: bool = False
+    ) -> None:
         self.where = where
+        self._kept = kept
+        self._placed: tuple[str | None, str] = (None, "")
         self._source = source
         self._limits = limits
         self._readers = readers
         self._trees: list[Tree] = []
+        self._walked: tuple[Tree | None, list[str], list[Any]] = (None, [], [])
         self._spent = 0
         self._ask(lambda tree: tree.root(where))
 
     def close(self) -> None:
         """Forget the file."""
+        self._walked = (None, [], [])
         for tree in self._trees:
             tree.close()
 
@@ -254,8 +260,8 @@ class WeightsFile:
             dtype: what to convert to: floating types convert to each other, others only where no value can change;
                 None keeps the stored type. Data stored as bfloat16 become float32 first.
             mapped: give a read-only view of the file's bytes where it can be had: contiguous, and of the data type and
-                byte order of the result; it may not be aligned. None: from `limits.mapped_from` bytes on. Else the
-                result is a new array.
+                byte order of the result; it may not be aligned. None: from `limits.mapped_from` bytes on, and where it
+                is aligned if the content is kept in memory. Else the result is a new array.
 
         Returns:
             The data, in C order and the machine's byte order.
@@ -281,14 +287,16 @@ class WeightsFile:
             bits = data if stored.dtype.kind == "u" else data.view("<u2")
             data = np.asarray(np.left_shift(bits, 16, dtype=np.uint32)).view(np.float32)
         if mapped is None:
-            mapped = data.nbytes >= self._limits.mapped_from
+            mapped = data.nbytes >= self._limits.mapped_from or (self._kept and data.flags.aligned)
         if mapped and data.dtype == target:
             return data
         return data if data.flags.writeable and data.dtype == target else copied(data, target)
 
     def _place(self, path: str, attribute: str | None = None) -> str:
         """The file, member, path and attribute, as messages name them."""
-        place = f"{self.where}, {shown(path or '/')}"
+        if path != self._placed[0]:
+            self._placed = path, f"{self.where}, {shown(path or '/')}"
+        place = self._placed[1]
         return place if attribute is None else f"{place}, attribute {shown(attribute)}"
 
     def _ask(self, question: Callable[[Tree], T]) -> T:
@@ -311,23 +319,36 @@ class WeightsFile:
         where = self._place(path)
         names = [name for name in path.split("/") if name]
         self._limits.check("depth", len(names), where, "levels of groups")
-        here = tree.root(where)
-        for name in names:
-            raw = name.encode("utf-8", "surrogateescape")
-            if tree.kind(here) != "group" or name == "." or b"\0" in raw:
-                return None
-            found = tree.child(here, raw, where)
+        if self._walked[0] is not tree:
+            self._walked = (tree, [], [tree.root(where)])
+        _, known, handles = self._walked
+        same = next((at for at, (old, new) in enumerate(zip(known, names, strict=False)) if old != new), len(known))
+        del known[same:], handles[same + 1 :]
+        for name in names[len(known) :]:
+            found = self._step(tree, handles[-1], name, where)
             if found is None:
                 return None
-            kind, here = found
-            if kind != "hard":
-                article = "an" if kind == "external" else "a"
-                raise ModelFormatError(
-                    f"{where}: links out of the tree are refused; {shown(name)} is {article} {kind} link."
-                )
-            if tree.kind(here) is None:
-                raise ModelFormatError(f"{where}: {shown(name)} must be a group or a dataset.")
-        return here
+            known.append(name)
+            handles.append(found)
+        return handles[len(names)]
+
+    def _step(self, tree: Tree, group: Any, name: str, where: str) -> Any:
+        """The handle behind a link of a group; None if there is no such group or link."""
+        raw = name.encode("utf-8", "surrogateescape")
+        if tree.kind(group) != "group" or name == "." or b"\0" in raw:
+            return None
+        found = tree.child(group, raw, where)
+        if found is None:
+            return None
+        kind, handle = found
+        if kind != "hard":
+            article = "an" if kind == "external" else "a"
+            raise ModelFormatError(
+                f"{where}: links out of the tree are refused; {shown(name)} is {article} {kind} link."
+            )
+        if tree.kind(handle) is None:
+            raise ModelFormatError(f"{where}: {shown(name)} must be a group or a dataset.")
+        return handle
 
     def _require(self, tree: Tree, path: str) -> Any:
         found = self._find(tree, path)
@@ -389,6 +410,7 @@ def open_h5(
     source: str | os.PathLike[str] | bytes | memoryview | npt.NDArray[np.uint8],
     where: str | None = None,
     limits: Limits = DEFAULT_LIMITS,
+    kept: bool = False,
 ) -> Iterator[WeightsFile]:
     """Open an HDF5 file for a `with` block; the reader is of no use after it, the arrays it gave out are.
 
@@ -396,6 +418,7 @@ def open_h5(
         source: a path, or the file's content.
         where: the file and member, as messages shall name them; by default the path.
         limits: budgets; all but those of archives and JSON apply.
+        kept: `source` is an array of the caller's that nobody else will write, so that arrays may stay in it.
 
     Yields:
         The reader.
@@ -413,7 +436,7 @@ def open_h5(
         content, where = map_file(source, limits), where or os.fspath(source)
     else:
         content, where = np.frombuffer(source, np.uint8), where or "<memory>"
-        content.flags.writeable = False
+        content.flags.writeable = kept
         limits.check("file_bytes", len(content), where, "bytes of file")
     if content[: len(_SIGNATURE)].tobytes() != _SIGNATURE:
         raise ModelFormatError(f"{where}: not an HDF5 file: it must begin with {_SIGNATURE!r}.")
@@ -424,7 +447,7 @@ def open_h5(
         raise UnsupportedError(
             f"{where}: HDF5 files must have addresses and lengths of 8 bytes, received {sizes.tolist()}."
         )
-    file = WeightsFile(content, where, limits, readers.get())
+    file = WeightsFile(content, where, limits, readers.get(), kept)
     try:
         yield file
     finally:

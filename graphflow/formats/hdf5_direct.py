@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 import struct
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -36,14 +37,18 @@ LinkKind = Literal["hard", "soft", "external", "user-defined"]
 
 
 class Header:
-    """An object of the file, its messages parsed, its links when they are first asked for."""
+    """An object of the file: the contents of its messages by kind, its links when they are first asked for."""
 
-    __slots__ = ("address", "found_links", "messages")
+    __slots__ = ("contents", "found_links", "shared")
 
-    def __init__(self, address: int, messages: list[Message]) -> None:
-        self.address = address
-        self.messages = messages
+    def __init__(self, messages: Iterable[Message]) -> None:
+        self.contents: dict[int, list[bytes]] = {}
+        self.shared: set[int] = set()
         self.found_links: dict[bytes, tuple[LinkKind, int]] | None = None
+        for kind, flags, content in messages:
+            self.contents.setdefault(kind, []).append(content)
+            if flags & SHARED:
+                self.shared.add(kind)
 
     def all(self, kind: int) -> list[bytes]:
         """The contents of the messages of one kind.
@@ -51,13 +56,14 @@ class Header:
         Raises:
             NotDirectError: one is shared with other objects.
         """
-        if any(message.flags & SHARED for message in self.messages if message.kind == kind):
+        if kind in self.shared:
             raise NotDirectError
-        return [message.content for message in self.messages if message.kind == kind]
+        return self.contents.get(kind, [])
 
     def one(self, kind: int) -> bytes | None:
         """The content of the first message of a kind, None if there is none."""
-        return next(iter(self.all(kind)), None)
+        found = self.all(kind)
+        return found[0] if found else None
 
 
 class DirectTree:
@@ -100,17 +106,17 @@ class DirectTree:
         self._headers.clear()
 
     def _header(self, address: int, where: str) -> Header:
-        if address not in self._headers:
-            messages = list(read_messages(self._source, address, where, self._limits))
-            self._headers[address] = Header(address, messages)
-        return self._headers[address]
+        found = self._headers.get(address)
+        if found is None:
+            found = self._headers[address] = Header(read_messages(self._source, address, where, self._limits))
+        return found
 
     def kind(self, handle: Header) -> Literal["group", "dataset"] | None:
         """What an object is; None for one that is neither."""
-        kinds = {message.kind for message in handle.messages}
-        if _LAYOUT in kinds:
+        contents = handle.contents
+        if _LAYOUT in contents:
             return "dataset"
-        return "group" if kinds & {_TABLE, _LINKS, _LINK} else None
+        return "group" if _TABLE in contents or _LINKS in contents or _LINK in contents else None
 
     def child(self, handle: Header, name: bytes, where: str) -> tuple[LinkKind, Header | None] | None:
         """The kind of a link in a group, and what it leads to if it is hard; None if there is no such link."""

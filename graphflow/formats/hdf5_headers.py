@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import TypeAlias
 
 from graphflow.errors import ModelFormatError, UnsupportedError
 from graphflow.formats.hdf5_data import slice_of
@@ -23,17 +23,14 @@ SHARED = 2
 """The flag of a message whose content lies in another object."""
 
 _ATTRIBUTE, _CONTINUATION = 0x0C, 0x10
+_MESSAGE_1, _MESSAGE_2 = struct.Struct("<2HB"), struct.Struct("<BHB")
 _REFERENCE = struct.Struct("<LQL")
 _HEAP = struct.Struct("<4sB3xQ")
 _HEAP_OBJECT = struct.Struct("<H6xQ")
 
 
-class Message(NamedTuple):
-    """One message of an object header."""
-
-    kind: int
-    flags: int
-    content: bytes
+Message: TypeAlias = tuple[int, int, bytes]
+"""One message of an object header: its kind, its flags, its content."""
 
 
 def read_messages(source: Bytes, address: int, where: str, limits: Limits) -> Iterator[Message]:
@@ -59,6 +56,7 @@ def read_messages(source: Bytes, address: int, where: str, limits: Limits) -> It
         head, margin, blocks = 8, 0, [(address + 16, int.from_bytes(prefix[8:12], "little"))]
     else:
         raise ModelFormatError(f"{where}: not readable as HDF5: no object header at byte {address:,}.")
+    unpack = (_MESSAGE_2 if margin else _MESSAGE_1).unpack_from
     count = total = 0
     for begin, size in blocks:
         block = slice_of(source, begin, size, where).tobytes()
@@ -67,21 +65,19 @@ def read_messages(source: Bytes, address: int, where: str, limits: Limits) -> It
             raise ModelFormatError(f"{where}: the header of the object is larger than the file.")
         at = 0
         while at + head <= len(block):
-            if margin:
-                kind, length, flags = struct.unpack_from("<BHB", block, at)
-            else:
-                kind, length, flags = struct.unpack_from("<2HB", block, at)
+            kind, length, flags = unpack(block, at)
             content = block[at + head : at + head + length]
             at += head + length
             count += 1
-            limits.check("nodes", count, where, "messages in an object header")
+            if count > limits.nodes:
+                limits.check("nodes", count, where, "messages in an object header")
             if kind == _CONTINUATION and len(content) >= 16:
                 start, extent = struct.unpack_from("<2Q", content)
                 following = (start + margin, extent - 2 * margin)
                 if following in blocks:
                     raise ModelFormatError(f"{where}: the header of the object continues in itself.")
                 blocks.append(following)
-            yield Message(kind, flags, content)
+            yield kind, flags, content
 
 
 def attribute_data(source: Bytes, address: int, name: bytes, where: str, limits: Limits) -> bytes:

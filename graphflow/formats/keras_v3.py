@@ -30,12 +30,14 @@ def describe_file(path: str, limits: Limits) -> Description:
 def read_model(path: str, custom: Mapping[str, Any] | None, compile: bool, limits: Limits) -> Any:
     """Read a model; the arguments are those of `load_model`."""
     with open_archive(path, limits) as archive:
+        archive.read_ahead(WEIGHTS)
         with custom_object_scope(custom):
             described = _described(archive, limits)
             model = build(described)
         if WEIGHTS not in archive.names:
             raise ModelFormatError(f"{path}: there is no member {WEIGHTS!r}.")
-        with open_h5(archive.mapped(WEIGHTS), archive.place(WEIGHTS), limits) as file:
+        content = archive.mapped(WEIGHTS)
+        with open_h5(content, archive.place(WEIGHTS), limits, kept=content.flags.writeable) as file:
             load_weights(file, model, tf_keras=described.era == "keras2")
     if compile:
         model.compiled_with = described.compiled_with

@@ -40,6 +40,9 @@ RECORDS = frozenset(("_inbound_nodes", "_outbound_nodes", "_network", "_weights"
 """Attributes of a layer that are no layers of its own: its calls, and what `layers` lists."""
 
 
+_HOLDS_LAYERS = (Layer, list, tuple, dict)
+
+
 def own_variables(layer: Layer) -> list[Variable]:
     """The variables that belong to a layer itself, in the order files have them."""
     own = [variable for variable in layer._weights if variable.role in ("weight", "statistic")]
@@ -107,11 +110,12 @@ def _walk(layer: Layer, path: str, names: _Names, seen: set[int]) -> Iterator[We
     if isinstance(layer, Model):
         yield from _walk_items(layer.layers, _join(path, names.container(path)), names, seen)
     groups = {} if names.tf_keras else NESTED.get(type(layer).__name__, {})
-    for name in sorted(vars(layer).keys() - RECORDS, key=lambda one: (one.startswith("_"), one)):
-        held, inner = vars(layer)[name], _join(path, groups.get(name, name))
+    own = {name: held for name, held in vars(layer).items() if isinstance(held, _HOLDS_LAYERS) and name not in RECORDS}
+    for name in sorted(own, key=lambda one: (one.startswith("_"), one)):
+        held, inner = own[name], _join(path, groups.get(name, name))
         if isinstance(held, Layer):
             yield from _walk(held, inner, names, seen)
-        elif isinstance(held, (list, tuple, dict)):
+        elif held:
             yield from _walk_items(held, inner, names, seen)
 
 
