@@ -53,8 +53,6 @@ def is_extended(dtype: Any) -> bool:
     return bool(dtype.num >= 256)
 
 
-
-
 class TensorSpec:
     """Shape and dtype of a tensor, which stay as they are; two specs are equal where both are.
 

@@ -1,4 +1,4 @@
-"""What is computed from weights once: in parts as at once, and how much memory that takes on the way."""
+"""What is computed from weights once: to which bits, and how much memory that takes on the way."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import tracemalloc
 from typing import Any
 
 import numpy as np
-import pytest
 
 from graphflow import Input, Model
+from graphflow.ir.graph import Value
 from graphflow.layers import BatchNormalization, Conv2D, Conv2DTranspose, Dense, DepthwiseConv2D, Flatten
 from graphflow.runtime import bindings
 from graphflow.runtime.bindings import evaluate
@@ -34,19 +34,26 @@ def network() -> Model:
     return Model(x, BatchNormalization()(Dense(7)(Flatten()(y))))
 
 
-@pytest.mark.parametrize("least", [1, 20, 100])
-def test_parts_have_the_bits_of_the_whole(least: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def plainly(value: Value) -> Array:
+    """A value by the references of its ops alone."""
+    if value.node is None:
+        return np.asarray(value.payload.value if value.kind == "variable" else value.payload)
+    arrays = [None if one is None else plainly(one) for one in value.node.inputs]
+    return dict(zip(value.node.outputs, value.node.op.run_reference(value.node.attrs, arrays), strict=True))[value]
+
+
+def test_converting_on_the_way_has_the_bits_of_each_op_by_itself() -> None:
     values = folded(network())
     assert max(len(value.spec.shape) for value in values) == 4
-    monkeypatch.setattr(bindings, "IN_PARTS_FROM", 1 << 60)
-    whole = [evaluate(value) for value in values]
-    monkeypatch.setattr(bindings, "IN_PARTS_FROM", least)
-    split = [bindings._in_parts(value) is not None for value in values]
-    assert sum(split) >= 3
-    for value, expected in zip(values, whole, strict=True):
-        found = evaluate(value)
-        assert found.dtype == expected.dtype
-        np.testing.assert_array_equal(found, expected)
+    between = [value.node is not None and bindings._between_casts(value.node) is not None for value in values]
+    assert sum(between) == 4  # the kernels
+    shared: dict[Value, Array] = {}
+    for value in values:
+        expected = plainly(value)
+        for found in (evaluate(value), evaluate(value, shared)):
+            assert found.dtype == expected.dtype
+            np.testing.assert_array_equal(found, expected)
+    assert shared
 
 
 def test_what_lies_between_is_never_there_as_a_whole() -> None:

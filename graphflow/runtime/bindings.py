@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from graphflow.ir.graph import Value
+from graphflow.ir.graph import Node, Value
 from graphflow.kernels.layout import Pack
 from graphflow.kernels.packing import install_memory
 from graphflow.mapped import drop_pages
+from graphflow.ops.activation import LINEAR
+from graphflow.ops.elementwise import CAST
 from graphflow.spec import element_count
 from graphflow.variable import Variable
 
@@ -20,9 +22,9 @@ Array = np.ndarray[Any, Any]
 Key = tuple[tuple[Value | None, ...], str]
 SIDE_BY_SIDE_FROM = 1_000_000
 """Elements from which threads are worth starting."""
-ELEMENTWISE = frozenset(("add", "cast", "divide", "multiply", "subtract"))
-IN_PARTS_FROM = 1 << 18
-"""Elements of which what is computed on the way to them is kept small."""
+ARITHMETIC: dict[str, Any] = {"add": np.add, "divide": np.divide, "multiply": np.multiply, "subtract": np.subtract}
+SMALL = 1 << 12
+"""Elements of an array up to which it is kept while others are made that may need it."""
 TRIM_FROM = 500_000
 """Elements of an array after which what the C library keeps of the memory that was used on the way is given back."""
 
@@ -47,15 +49,15 @@ class Bindings:
         self._makers.setdefault(key, pack.make)
         return key
 
-    def array(self, key: Key) -> Array:
-        """The array of a key, computed when it is first asked for."""
+    def array(self, key: Key, shared: dict[Value, Array] | None = None) -> Array:
+        """The array of a key, computed when it is first asked for; `shared`: see `evaluate`."""
         found = self._arrays.get(key)
         if found is None:
             from graphflow.runtime._executor import packed_memory, settled
 
             install_memory(packed_memory)
             values, _ = key
-            arrays = [None if value is None else self._evaluated(value) for value in values]
+            arrays = [None if value is None else self._evaluated(value, shared) for value in values]
             make = self._makers[key]
             made = np.asarray(arrays[0] if make is None else make(*arrays))
             found = np.ascontiguousarray(made).reshape(made.shape)
@@ -67,9 +69,9 @@ class Bindings:
                     drop_pages(variable.value)
         return found
 
-    def _evaluated(self, value: Value) -> Array:
+    def _evaluated(self, value: Value, shared: dict[Value, Array] | None) -> Array:
         found = self._arrays.get(((value,), ""))
-        return evaluate(value) if found is None else found
+        return evaluate(value, shared) if found is None else found
 
     def arrays(self, keys: Sequence[Key], threads: int = 1) -> list[Array]:
         """The arrays of keys; many that are missing are made side by side: NumPy runs without Python.
@@ -79,12 +81,13 @@ class Bindings:
         """
         missing = [key for key in dict.fromkeys(keys) if key not in self._arrays]
         missing.sort(key=lambda key: (_size(key), not key[1]))
+        shared: dict[Value, Array] = {}
         if threads > 1 and sum(map(_size, missing)) >= SIDE_BY_SIDE_FROM:
 
             def work() -> None:
                 while missing:
                     with contextlib.suppress(Exception):  # what fails is made again below, where it can be told
-                        self._make(missing.pop())
+                        self._make(missing.pop(), shared)
 
             others = [threading.Thread(target=work) for _ in range(threads - 1)]
             for one in others:
@@ -93,11 +96,11 @@ class Bindings:
             for one in others:
                 one.join()
         while missing:
-            self._make(missing.pop())
+            self._make(missing.pop(), shared)
         return [self.array(key) for key in keys]
 
-    def _make(self, key: Key) -> None:
-        self.array(key)
+    def _make(self, key: Key, shared: dict[Value, Array]) -> None:
+        self.array(key, shared)
         if _size(key) >= TRIM_FROM:
             from graphflow.runtime._executor import trim_memory
 
@@ -136,53 +139,22 @@ def sources(values: Iterable[Value | None]) -> set[Variable]:
     return found
 
 
-def evaluate(value: Value) -> Array:
-    """A value that depends on constants and variables alone, computed by the references."""
-    if (element_count(value.spec.shape) or 0) >= IN_PARTS_FROM:
-        found = _in_parts(value)
-        if found is not None:
-            return found
-    return _evaluate(value, {})
+def evaluate(value: Value, shared: dict[Value, Array] | None = None) -> Array:
+    """A value that depends on constants and variables alone, computed by the references.
 
-
-def _in_parts(value: Value) -> Array | None:
-    """What elementwise operations make of one large array, part by part of its first axis; None if it is not that.
-
-    So what lies between, in float64 where a normalisation is folded into weights, never is in memory as a whole.
+    Args:
+        shared: small values that are known from before; those that are computed on the way are added.
     """
-    shape: Any = value.spec.shape
-    whole: list[Value] = []
-    small: dict[Value, Array] = {}
-    stack, seen = [value], {value}
-    while stack:
-        top = stack.pop()
-        if top.spec.shape == shape and top.node is None:
-            whole.append(top)
-        elif top.spec.shape == shape and top.node is not None and top.node.op.name in ELEMENTWISE:
-            inputs = [one for one in top.node.inputs if one is not None and one not in seen]
-            seen.update(inputs)
-            stack += inputs
-        elif len(top.spec.shape) < len(shape) or top.spec.shape[0] == 1:
-            small[top] = _evaluate(top, {})
-        else:
-            return None
-    if value.node is None:
-        return None
-    result = np.empty(shape, value.spec.dtype)
-    step = max(1, shape[0] * IN_PARTS_FROM // result.size)
-    for at in range(0, shape[0], step):
-        parts = {one: _evaluate(one, {})[at : at + step] for one in whole}
-        result[at : at + step] = _evaluate(value, {**small, **parts})
-    return result
-
-
-def _evaluate(value: Value, given: dict[Value, Array]) -> Array:
-    known = dict(given)
+    known: dict[Value, Array] = {}
+    if shared is None:
+        shared = {}
     stack = [value]
     while stack:
         top = stack[-1]
         if top in known:
             stack.pop()
+        elif top in shared:
+            known[top] = shared[top]
         elif top.kind == "constant":
             known[top] = top.payload
         elif top.kind == "variable":
@@ -190,10 +162,42 @@ def _evaluate(value: Value, given: dict[Value, Array]) -> Array:
         else:
             node = top.node
             assert node is not None
-            missing = [one for one in node.inputs if one is not None and one not in known]
+            between = _between_casts(node)
+            inputs = node.inputs if between is None else between
+            missing = [one for one in inputs if one is not None and one not in known]
             if missing:
                 stack.extend(missing)
                 continue
-            arrays = node.op.run_reference(node.attrs, [None if one is None else known[one] for one in node.inputs])
-            known.update(zip(node.outputs, arrays, strict=True))
+            arrays = [None if one is None else known[one] for one in inputs]
+            made = node.op.run_reference(node.attrs, arrays) if between is None else (_converting(node, arrays),)
+            known.update(zip(node.outputs, made, strict=True))
+            shared.update((one, array) for one, array in zip(node.outputs, made, strict=True) if array.size <= SMALL)
     return known[value]
+
+
+def _between_casts(node: Node) -> tuple[Value, ...] | None:
+    """The float32 operands of arithmetic in float64 whose result this node casts to float32; None if it is not that.
+
+    That is how a normalisation is folded into weights. `_converting` computes it in one go.
+    """
+    inner = node.inputs[0].node if node.op is CAST and node.inputs[0] is not None else None
+    if inner is None or inner.op.name not in ARITHMETIC or inner.attrs.get("activation", LINEAR) != LINEAR:
+        return None
+    if node.outputs[0].spec.dtype != "float32" or inner.outputs[0].spec.dtype != "float64":
+        return None
+    found: list[Value] = []
+    for one in inner.inputs:
+        assert one is not None
+        source = one.node.inputs[0] if one.node is not None and one.node.op is CAST else None
+        found.append(one if source is None or source.spec.dtype != "float32" else source)
+    return tuple(found)
+
+
+def _converting(node: Node, arrays: Sequence[Any]) -> Array:
+    """Arithmetic in float64 by a loop of NumPy's that casts a few numbers at a time, so that nothing wide is stored."""
+    inner: Any = node.inputs[0]
+    shape: Any = node.outputs[0].spec.shape
+    result = np.empty(shape, np.float32)
+    with np.errstate(all="ignore"):
+        ARITHMETIC[inner.node.op.name](*arrays, out=result, dtype=np.float64, casting="same_kind")
+    return result
