@@ -11,12 +11,12 @@
 enum { GF_LINE = 2048 /* elements of a run of folded columns */, GF_FEW = 8 /* channels */ };
 
 /* Outputs [from, to) of a row: the range of input rows under all its windows, without the padding. `kind` and `partial`
- * are entries of GF_REDUCTIONS, for a whole window and for a part of it. */
+ * are entries of GF_REDUCTIONS, for a whole window and for a part of it; `ahead` is a number of windows. */
 typedef struct gf_pool_row {
     const gf_pool_f32_args *s;
     const float *x; /* the sample */
     float *y;       /* the whole row */
-    int64_t kind, partial, d0, d1, h0, h1, from, to;
+    int64_t kind, partial, d0, d1, h0, h1, from, to, ahead;
 } gf_pool_row;
 
 /* The first places of the input columns w0..w1, in the range's rows, as rows of a fold of n elements. */
@@ -46,47 +46,56 @@ static void gf_pool_nothing(const gf_pool_row *r, int64_t first, int64_t last)
             r->y[ow * r->s->ldy + c] = r->kind == GF_REDUCE_max ? -__builtin_inff() : __builtin_nanf("");
 }
 
-/* Windows [ow, stop) lie inside. Returns whether they are done. */
-static int gf_pool_full(const gf_pool_row *r, int64_t ow, int64_t stop)
+/* `windows` windows that take the input columns w0..w1, the first of them output ow; 0 where there is no code for their
+ * size. */
+static int gf_pool_fold(const gf_pool_row *r, int64_t ow, int64_t w0, int64_t w1, int64_t windows)
 {
     const gf_pool_f32_args *s = r->s;
-    const int64_t size = (r->d1 - r->d0) * (r->h1 - r->h0) * s->kernel_w, w0 = ow * s->stride_w - s->pad_w;
-    const int64_t lines = gf_smaller(s->stride_h, s->kernel_h), step = s->stride_w * s->ldx, pitch = s->in_w * s->ldx;
-    const float *p[GF_FOLD];
-    int rows = 0;
-    if (size > GF_FOLD || ow >= stop)
-        return 0;
-    for (int64_t d = r->d0; d < r->d1; d++)
-        for (int64_t h = r->h0; h < r->h1; h++)
-            for (int64_t w = w0; w < w0 + s->kernel_w; w++)
-                p[rows++] = r->x + ((d * s->in_h + h) * s->in_w + w) * s->ldx;
-    const gf_pool_ahead ahead = {
-        .x = r->x + (((r->d1 - 1) * s->in_h + gf_larger(r->h1 - lines, r->h0)) * s->in_w + w0) * s->ldx,
-        .rows = lines,
+    const int64_t heights = r->h1 - r->h0, rows = (r->d1 - r->d0) * heights, columns = w1 - w0, pitch = s->in_w * s->ldx;
+    const int64_t lines = gf_smaller(s->stride_h, heights), size = rows * columns, power = (size & (size - 1)) == 0;
+    gf_pool_run run = {
+        .x = r->x + ((r->d0 * s->in_h + r->h0) * s->in_w + w0) * s->ldx,
+        .y = r->y + ow * s->ldy,
+        .rows = rows,
+        .columns = columns,
+        .fresh = gf_smaller(columns, s->stride_w),
+        .windows = windows,
+        .step = s->stride_w * s->ldx,
+        .ldx = s->ldx,
+        .ldy = s->ldy,
+        .channels = s->channels,
+        .lines = lines,
         .pitch = pitch,
-        .step = step,
-        .windows = stop - ow,
-        .ahead = 1 + GF_AHEAD / (step * (int64_t)sizeof(float)),
+        .ahead = r->ahead,
         .down = s->stride_h * pitch,
+        .number = power ? 1.0f / (float)size : (float)size,
+        .max = s->kind == GF_POOL_max,
+        .exact = (int)power,
     };
-    return gf_pool_windows(r->kind, rows, p, step, stop - ow, r->y + ow * s->ldy, s->ldy, s->channels, &ahead);
+    if (rows > GF_POOL_ROWS || columns > GF_POOL_COLUMNS)
+        return 0;
+    for (int64_t i = 0; i < rows; i++)
+        run.row[i] = (i / heights * s->in_h + i % heights) * pitch;
+    run.below = run.row[rows - lines] + (columns - run.fresh) * s->ldx;
+    gf_pool_windows(&run);
+    return 1;
 }
 
 static void gf_pool_wide(const gf_pool_row *r)
 {
     const gf_pool_f32_args *s = r->s;
-    const int64_t last = s->in_w + s->pad_w - s->kernel_w; /* a full window begins here at most, counted with padding */
-    const int64_t from = gf_larger((gf_larger(s->pad_w, 0) + s->stride_w - 1) / s->stride_w, r->from);
-    const int64_t to = last < 0 ? 0 : gf_smaller(last / s->stride_w + 1, r->to);
-    for (int64_t ow = r->from; ow < r->to; ow++) {
+    for (int64_t ow = r->from, windows; ow < r->to; ow += windows) {
         const int64_t start = ow * s->stride_w - s->pad_w;
         const int64_t w0 = gf_larger(start, 0), w1 = gf_smaller(start + s->kernel_w, s->in_w);
-        if (ow == from && gf_pool_full(r, from, to))
-            ow = to - 1;
-        else if (w0 >= w1)
+        windows = 1;
+        if (w1 - w0 == s->kernel_w) /* as all that lie inside */
+            windows = gf_smaller((s->in_w - w1) / s->stride_w + 1, r->to - ow);
+        if (w0 >= w1)
             gf_pool_nothing(r, ow, ow + 1);
-        else
+        else if (!gf_pool_fold(r, ow, w0, w1, windows)) {
+            windows = 1;
             gf_pool_window(r, r->kind, w0, w1, r->y + ow * s->ldy, s->channels);
+        }
     }
 }
 
@@ -164,6 +173,7 @@ static int gf_pool_f32(const void *args, int64_t begin, int64_t end, gf_worker *
     const gf_pool_f32_args *s = args;
     const int narrow = s->channels < GF_FEW && s->ldx == s->channels && s->kernel_w * s->channels <= GF_LINE;
     const int64_t spans = s->span > 0 ? (s->out_w + s->span - 1) / s->span : 1;
+    const int64_t ahead = s->ldx ? 1 + GF_AHEAD / (s->stride_w * s->ldx * (int64_t)sizeof(float)) : 0;
     (void)worker;
     if (s->channels == 0)
         return GF_OK;
@@ -183,6 +193,7 @@ static int gf_pool_f32(const void *args, int64_t begin, int64_t end, gf_worker *
             .h1 = gf_smaller(h + s->kernel_h, s->in_h),
             .from = from,
             .to = gf_smaller(from + s->span, s->out_w),
+            .ahead = ahead,
         };
         if (row.d0 >= row.d1 || row.h0 >= row.h1)
             gf_pool_nothing(&row, row.from, row.to);

@@ -1,5 +1,5 @@
 /* One small set of vector verbs per instruction set: load, store, partial load and store, set1, add, mul, fma,
- * quotient, the greater of two, and flags of lanes that are NaN.
+ * quotient, the greater of two, and the lanes that are NaN.
  *
  * v_fma is fused where the instruction set has it and a product followed by a sum where it has not; within one
  * instruction set it is always the same one. Plain loops that the compiler vectorises need none of this.
@@ -31,13 +31,14 @@ GF_INLINE gf_vec v_quotient(gf_vec a, gf_vec b)
     const gf_vec left = _mm512_fnmadd_ps(about, b, a);
     return _mm512_mask3_fmadd_ps(left, one_over, about, _mm512_cmp_ps_mask(left, left, _CMP_ORD_Q));
 }
-typedef __mmask16 gf_flags;
 GF_INLINE gf_vec v_greater(gf_vec a, gf_vec b) { return _mm512_max_ps(a, b); }
-GF_INLINE gf_flags v_unordered(gf_vec a, gf_vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_UNORD_Q); }
-GF_INLINE gf_flags v_either(gf_flags a, gf_flags b) { return (gf_flags)(a | b); }
-GF_INLINE gf_vec v_make_nan(gf_vec a, gf_flags f)
+typedef __mmask16 gf_nans; /* the lanes without a NaN: a comparison can narrow them */
+GF_INLINE gf_nans v_nans(gf_vec a, gf_vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_ORD_Q); }
+GF_INLINE gf_nans v_more_nans(gf_nans f, gf_vec a, gf_vec b) { return _mm512_mask_cmp_ps_mask(f, a, b, _CMP_ORD_Q); }
+GF_INLINE gf_nans v_all_nans(gf_nans f, gf_nans g) { return _kand_mask16(f, g); }
+GF_INLINE gf_vec v_put_nans(gf_vec a, gf_nans f)
 {
-    return _mm512_mask_mov_ps(a, f, _mm512_castsi512_ps(_mm512_set1_epi32(-1)));
+    return _mm512_mask_mov_ps(_mm512_castsi512_ps(_mm512_set1_epi32(-1)), f, a);
 }
 
 #elif defined(GF_AVX2)
@@ -65,11 +66,12 @@ GF_INLINE gf_vec v_quotient(gf_vec a, gf_vec b)
     const gf_vec left = _mm256_fnmadd_ps(about, b, a);
     return _mm256_blendv_ps(_mm256_fmadd_ps(left, one_over, about), about, _mm256_cmp_ps(left, left, _CMP_UNORD_Q));
 }
-typedef __m256 gf_flags;
 GF_INLINE gf_vec v_greater(gf_vec a, gf_vec b) { return _mm256_max_ps(a, b); }
-GF_INLINE gf_flags v_unordered(gf_vec a, gf_vec b) { return _mm256_cmp_ps(a, b, _CMP_UNORD_Q); }
-GF_INLINE gf_flags v_either(gf_flags a, gf_flags b) { return _mm256_or_ps(a, b); }
-GF_INLINE gf_vec v_make_nan(gf_vec a, gf_flags f) { return _mm256_or_ps(a, f); }
+typedef __m256 gf_nans;
+GF_INLINE gf_nans v_nans(gf_vec a, gf_vec b) { return _mm256_cmp_ps(a, b, _CMP_UNORD_Q); }
+GF_INLINE gf_nans v_all_nans(gf_nans f, gf_nans g) { return _mm256_or_ps(f, g); }
+GF_INLINE gf_nans v_more_nans(gf_nans f, gf_vec a, gf_vec b) { return v_all_nans(f, v_nans(a, b)); }
+GF_INLINE gf_vec v_put_nans(gf_vec a, gf_nans f) { return _mm256_or_ps(a, f); }
 
 #else /* plain C with vectors of four, for x86-64 without AVX2 and for other processors */
 
@@ -105,26 +107,28 @@ GF_INLINE gf_vec v_fma(gf_vec a, gf_vec b, gf_vec c) { return a * b + c; }
 #endif
 
 GF_INLINE gf_vec v_quotient(gf_vec a, gf_vec b) { return a / b; }
-typedef int32_t gf_flags __attribute__((vector_size(16)));
+typedef int32_t gf_nans __attribute__((vector_size(16)));
 #if defined(__SSE2__)
 #include <emmintrin.h>
 GF_INLINE gf_vec v_greater(gf_vec a, gf_vec b) { return (gf_vec)_mm_max_ps((__m128)a, (__m128)b); }
-GF_INLINE gf_flags v_unordered(gf_vec a, gf_vec b) { return (gf_flags)_mm_cmpunord_ps((__m128)a, (__m128)b); }
+GF_INLINE gf_nans v_nans(gf_vec a, gf_vec b) { return (gf_nans)_mm_cmpunord_ps((__m128)a, (__m128)b); }
 #else
 GF_INLINE gf_vec v_greater(gf_vec a, gf_vec b)
 {
-    gf_flags is = (gf_flags)(a > b);
-    return (gf_vec)(((gf_flags)a & is) | ((gf_flags)b & ~is));
+    gf_nans is = (gf_nans)(a > b);
+    return (gf_vec)(((gf_nans)a & is) | ((gf_nans)b & ~is));
 }
-GF_INLINE gf_flags v_unordered(gf_vec a, gf_vec b) { return (gf_flags)(a != a) | (gf_flags)(b != b); }
+GF_INLINE gf_nans v_nans(gf_vec a, gf_vec b) { return (gf_nans)(a != a) | (gf_nans)(b != b); }
 #endif
-GF_INLINE gf_flags v_either(gf_flags a, gf_flags b) { return a | b; }
-GF_INLINE gf_vec v_make_nan(gf_vec a, gf_flags f) { return (gf_vec)((gf_flags)a | f); }
+GF_INLINE gf_nans v_all_nans(gf_nans f, gf_nans g) { return f | g; }
+GF_INLINE gf_nans v_more_nans(gf_nans f, gf_vec a, gf_vec b) { return f | v_nans(a, b); }
+GF_INLINE gf_vec v_put_nans(gf_vec a, gf_nans f) { return (gf_vec)((gf_nans)a | f); }
 
 #endif
 
-/* v_quotient wants a finite b that is no power of two, used in many quotients. The greater of both, b where they are equal or either is NaN: v_greater. Lanes where either is NaN: v_unordered;
- * lanes so flagged become NaN: v_make_nan. */
+/* v_quotient wants a finite b that is no power of two, used in many quotients. The greater of both, b where they are
+ * equal or either is NaN: v_greater. Lanes where either is NaN: v_nans; those of f and these: v_more_nans; of f and g:
+ * v_all_nans. NaN in such lanes: v_put_nans. */
 
 /* Fused where v_fma is, so that a scalar tail gives the bits of a vector body. */
 GF_INLINE float s_fma(float a, float b, float c)

@@ -166,11 +166,16 @@ WINDOWS = [  # input, kernel, stride, pad, output
     ((3, 4, 4), (3, 3, 3), (1, 1, 1), (1, 1, 1), (3, 4, 4)),
     ((1, 3, 9), (1, 2, 1), (1, 1, 2), (0, 0, 0), (1, 2, 5)),
     ((1, 2, 900), (1, 2, 3), (1, 1, 2), (0, 0, 1), (1, 1, 450)),
+    ((1, 5, 30), (1, 3, 8), (1, 2, 3), (0, 1, 3), (1, 3, 10)),
+    ((3, 4, 9), (3, 3, 3), (1, 1, 2), (1, 0, 0), (3, 2, 4)),
+    ((1, 6, 30), (1, 2, 3), (1, 2, 1), (0, 0, 1), (1, 3, 30)),
+    ((4, 4, 5), (4, 3, 2), (4, 2, 1), (0, 1, 0), (1, 2, 4)),
+    ((1, 3, 25), (1, 2, 9), (1, 1, 4), (0, 0, 0), (1, 2, 5)),
 ]
 
 
 @each_isa
-@pytest.mark.parametrize("channels,gap", [(1, 0), (1, 2), (3, 0), (8, 0), (15, 0), (16, 0), (17, 3), (40, 0)])
+@pytest.mark.parametrize("channels,gap", [(1, 0), (1, 2), (3, 0), (8, 0), (15, 0), (17, 3), (40, 0), (127, 0)])
 @pytest.mark.parametrize("window", WINDOWS, ids=str)
 def test_pool(isa, channels, gap, window):
     size, *rest = window
@@ -202,6 +207,18 @@ def test_pool_keeps_nan_and_infinity_in_their_windows(isa, channels):
             np.testing.assert_allclose(y, exact, rtol=1e-6, atol=1e-6)
     alone = np.full_like(x, -inf)
     assert (pool(isa, alone, "max", *window) == -inf).all()
+
+
+@each_isa
+@pytest.mark.parametrize("channels", [3, 127])
+@pytest.mark.parametrize("window", [one for one in WINDOWS if max(one[0]) < 10], ids=str)
+def test_a_nan_anywhere_reaches_the_maxima_of_its_windows(isa, channels, window):
+    size, *rest = window
+    places = size[0] * size[1] * size[2]
+    x = np.random.default_rng(8).integers(-9, 10, (places, places, channels)).astype(np.float32)
+    x[range(places), range(places), np.arange(places) * 5 % channels] = nan
+    x = x.reshape(places, *size, channels)
+    np.testing.assert_array_equal(pool(isa, x, "max", *rest), pool_reference(x, "max", *rest))
 
 
 REDUCTIONS = {"sum": np.sum, "mean": np.mean, "max": np.max, "min": np.min}
