@@ -18,7 +18,8 @@ enum {
     GF_AHEAD = 4096,     /* bytes of each input row that are fetched before they are needed */
     GF_POOL_ROWS = 9,    /* most rows of a window: its depths times its heights */
     GF_POOL_COLUMNS = 8, /* and columns */
-    GF_POOL_BLOCK = 4    /* vectors of channels at a time */
+    GF_POOL_BLOCK = 4,   /* vectors of channels at a time, where columns are kept for the next window */
+    GF_POOL_WIDE = 64 / GF_VL /* and elsewhere */
 };
 
 /* `windows` windows of `rows` times `columns` elements, `step` elements apart. What is fetched: in each of the last
@@ -127,15 +128,16 @@ GF_INLINE void gf_pool_strip(const int max, const int rows, const int columns, c
 /* A group of windows at a time, so that the blocks of channels that follow find its lines in the first-level cache. */
 GF_INLINE void gf_pool_blocks(const int max, const int rows, const int columns, const int kept, const gf_pool_run *r)
 {
-    enum { BLOCK = GF_POOL_BLOCK * GF_VL };
-    const int64_t n = r->channels, group = n == BLOCK ? r->windows : gf_larger(GF_AHEAD / 4 / r->step, 8);
+    const int block = kept ? GF_POOL_BLOCK : GF_POOL_WIDE, next = block > 4 ? 4 : 2;
+    const int64_t wide = block * GF_VL, more = next * GF_VL;
+    const int64_t n = r->channels, group = n == wide ? r->windows : gf_larger(GF_AHEAD / 2 / r->step, 8);
     for (int64_t from = 0, to; from < r->windows; from = to) {
         int64_t c = 0;
         to = gf_smaller(from + group, r->windows);
-        for (; c + BLOCK <= n; c += BLOCK)
-            gf_pool_strip(max, rows, columns, kept, GF_POOL_BLOCK, 0, r, c, 0, from, to);
-        for (; c + 2 * GF_VL <= n; c += 2 * GF_VL)
-            gf_pool_strip(max, rows, columns, kept, 2, 0, r, c, 0, from, to);
+        for (; c + wide <= n; c += wide)
+            gf_pool_strip(max, rows, columns, kept, block, 0, r, c, 0, from, to);
+        for (; c + more <= n; c += more)
+            gf_pool_strip(max, rows, columns, kept, next, 0, r, c, 0, from, to);
         for (; c + GF_VL <= n; c += GF_VL)
             gf_pool_strip(max, rows, columns, kept, 1, 0, r, c, 0, from, to);
         if (c < n)
@@ -146,8 +148,8 @@ GF_INLINE void gf_pool_blocks(const int max, const int rows, const int columns, 
 /* The usual windows, so that the compiler knows their sizes: rows, columns, and how many columns the next one takes. 0 is
  * any number. */
 #define GF_POOL_SHAPES(S) \
-    S(2, 2, 0) S(3, 3, 1) S(3, 2, 0) S(2, 3, 1) S(3, 3, 2) S(2, 3, 2) S(1, 2, 0) S(0, 2, 0) S(1, 3, 1) S(0, 3, 1) \
-    S(0, 3, 2) S(1, 0, 0) S(0, 0, 0)
+    S(2, 2, 0) S(3, 3, 1) S(3, 2, 0) S(2, 3, 1) S(3, 3, 2) S(2, 3, 2) S(1, 2, 0) S(4, 2, 0) S(0, 2, 0) S(1, 3, 1) \
+    S(0, 3, 1) S(0, 3, 2) S(1, 0, 0) S(0, 0, 0)
 
 typedef void (*gf_pool_code)(const gf_pool_run *);
 typedef struct gf_pool_shape {
