@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 from graphflow.errors import ArgumentError, ArgumentTypeError, nearest
@@ -21,13 +22,15 @@ OWN = "graphflow>"
 """What registered names of graphflow's own classes and functions begin with, where Keras' of the name means another."""
 
 _own: dict[str, Any] = {}
+_OWN = MappingProxyType(_own)
 _custom: dict[str, Any] = {}
 _scoped: ContextVar[Mapping[str, Any]] = ContextVar("graphflow_custom_objects", default={})  # noqa: B039
 
 
-def custom_objects() -> dict[str, Any]:
+def custom_objects() -> Mapping[str, Any]:
     """Classes and functions by registered name: our own ("graphflow>Name"), the user's, those of scopes around here."""
-    return {**_own, **_custom, **_scoped.get()}
+    scoped = _scoped.get()
+    return {**_own, **_custom, **scoped} if _custom or scoped else _OWN
 
 
 def registered_objects() -> dict[str, Any]:
@@ -124,6 +127,12 @@ class Registry(Generic[T]):
         raise ArgumentTypeError(f"Expected a name, a configuration or a {self.kind}, received {identifier!r}.")
 
 
+@lru_cache(maxsize=64)
+def _arguments_of(cls: Any) -> frozenset[str]:
+    """The names of a constructor's arguments."""
+    return frozenset(inspect.signature(cls).parameters)
+
+
 class Configured:
     """An object whose constructor arguments are its configuration."""
 
@@ -135,7 +144,7 @@ class Configured:
         """An object of a configuration; arguments of newer versions are left out where they are None."""
         if not config:
             return cls()
-        known = inspect.signature(cls).parameters
+        known = _arguments_of(cls)  # type: ignore[arg-type]
         return cls(**{name: value for name, value in config.items() if name in known or value is not None})
 
 

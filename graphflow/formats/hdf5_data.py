@@ -7,7 +7,7 @@ by the shape the caller expects, loads no filter plugin, and lets contiguous dat
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -83,7 +83,10 @@ def read_data(stored: Stored, source: Bytes, where: str, limits: Limits) -> npt.
     return slice_of(source, stored.offset, size, where).view(stored.dtype).reshape(stored.shape)
 
 
-def slice_of(source: Bytes, offset: int, size: int, where: str) -> Bytes:
+Source = TypeVar("Source", Bytes, memoryview)
+
+
+def slice_of(source: Source, offset: int, size: int, where: str) -> Source:
     """The bytes [offset, offset + size) of the file, which must exist."""
     if offset < 0 or size < 0 or offset + size > len(source):
         raise ModelFormatError(

@@ -80,7 +80,7 @@ class DirectTree:
     """
 
     def __init__(self, source: Bytes, where: str, limits: Limits) -> None:
-        self._source = source
+        self._source = source.data
         self._limits = limits
         self._headers: dict[int, Header] = {}
         start = source[:96].tobytes().ljust(96, b"\0")
@@ -171,7 +171,8 @@ class DirectTree:
             start = slice_of(self._source, address, 8, where).tobytes()
             count = int.from_bytes(start[6:8], "little")
             if start[:4] == b"TREE" and start[4] == 0 and level in (-1, start[5]):
-                children = slice_of(self._source, address + 24, 16 * count + 8, where).view("<u8")[1::2].tolist()
+                keys = slice_of(self._source, address + 24, 16 * count + 8, where).tobytes()
+                children = struct.unpack(f"<{2 * count + 1}Q", keys)[1::2]
                 if not seen.isdisjoint(children) or len(set(children)) != len(children):
                     raise ModelFormatError(f"{where}: the index of the group at byte {address:,} leads back to itself.")
                 seen.update(children)

@@ -17,7 +17,6 @@ from typing import TypeAlias
 from graphflow.errors import ModelFormatError, UnsupportedError
 from graphflow.formats.hdf5_data import slice_of
 from graphflow.formats.limits import Limits
-from graphflow.formats.zip_directory import Bytes
 
 SHARED = 2
 """The flag of a message whose content lies in another object."""
@@ -33,11 +32,11 @@ Message: TypeAlias = tuple[int, int, bytes]
 """One message of an object header: its kind, its flags, its content."""
 
 
-def read_messages(source: Bytes, address: int, where: str, limits: Limits) -> Iterator[Message]:
+def read_messages(source: memoryview, address: int, where: str, limits: Limits) -> Iterator[Message]:
     """The messages of an object header, its continuations followed once each.
 
     Args:
-        source: the file, uint8 of shape (bytes,).
+        source: the bytes of the file.
         address: where the header lies, in bytes.
         where: the file, member and path, as messages of errors shall name them.
         limits: budgets; `nodes` applies.
@@ -80,7 +79,7 @@ def read_messages(source: Bytes, address: int, where: str, limits: Limits) -> It
             yield kind, flags, content
 
 
-def attribute_data(source: Bytes, address: int, name: bytes, where: str, limits: Limits) -> bytes:
+def attribute_data(source: memoryview, address: int, name: bytes, where: str, limits: Limits) -> bytes:
     """The bytes of an attribute's value in the header of its object.
 
     Raises:
@@ -109,11 +108,11 @@ def split_attribute(content: bytes) -> tuple[bytes, bytes, bytes, bytes]:
     return parts[0].split(b"\0", 1)[0], parts[1], parts[2], content[at:]
 
 
-def heap_strings(source: Bytes, data: bytes, count: int, where: str, limits: Limits) -> list[bytes]:
+def heap_strings(source: memoryview, data: bytes, count: int, where: str, limits: Limits) -> list[bytes]:
     """Variable-length strings.
 
     Args:
-        source: the file, uint8 of shape (bytes,).
+        source: the bytes of the file.
         data: the references to the strings, 16 bytes each.
         count: how many strings there are.
         where: the file, member, path and attribute, as messages of errors shall name them.
@@ -145,12 +144,12 @@ def heap_strings(source: Bytes, data: bytes, count: int, where: str, limits: Lim
     return found
 
 
-def _heap_objects(source: Bytes, address: int, where: str) -> Iterator[tuple[int, tuple[int, int]]]:
+def _heap_objects(source: memoryview, address: int, where: str) -> Iterator[tuple[int, tuple[int, int]]]:
     """The objects of a global heap collection: index, then where the bytes begin and how many there are."""
     signature, version, size = _HEAP.unpack(slice_of(source, address, _HEAP.size, where).tobytes())
     if signature != b"GCOL" or version != 1:
         raise ModelFormatError(f"{where}: no heap of strings at byte {address:,}.")
-    heap = slice_of(source, address, size, where).data
+    heap = slice_of(source, address, size, where)
     at = _HEAP.size
     while at + _HEAP_OBJECT.size <= size:
         index, held = _HEAP_OBJECT.unpack_from(heap, at)

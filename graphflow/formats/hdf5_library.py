@@ -145,8 +145,8 @@ class LibraryTree:
                 attribute.read(numbers, kind)
             return numbers.astype(dtype.newbyteorder("="), copy=False)
         if kind.is_variable_str():
-            data = attribute_data(self._source, int(h5.h5o.get_info(handle).addr), name, where, self._limits)
-            return heap_strings(self._source, data, count, where, self._limits)
+            data = attribute_data(self._source.data, int(h5.h5o.get_info(handle).addr), name, where, self._limits)
+            return heap_strings(self._source.data, data, count, where, self._limits)
         self._limits.check("member_bytes", count * int(kind.get_size()), where, "bytes of attribute")
         texts = np.empty(shape, attribute.dtype)
         if count:
