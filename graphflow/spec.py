@@ -206,6 +206,8 @@ def broadcast_shapes(*shapes: Shape) -> Shape:
     Raises:
         ShapeError: the shapes can not be broadcast together.
     """
+    if len(shapes) == 2 and (not shapes[1] or shapes[0] == shapes[1]):
+        return shapes[0]
     rank = max((len(shape) for shape in shapes), default=0)
     result: list[int | None] = []
     for axis in range(rank):

@@ -46,7 +46,7 @@ def test_converting_on_the_way_has_the_bits_of_each_op_by_itself() -> None:
     values = folded(network())
     assert max(len(value.spec.shape) for value in values) == 4
     between = [value.node is not None and bindings._between_casts(value.node) is not None for value in values]
-    assert sum(between) == 4  # the kernels
+    assert sum(between) == 8  # kernels and biases
     shared: dict[Value, Array] = {}
     for value in values:
         expected = plainly(value)

@@ -126,7 +126,7 @@ class _Folding:
         y = node.outputs[0].spec
         channels = dimension(y.shape[-1])
         weights = node.inputs[1] if kernel is None else rewriter.as_value(ops.cast(kernel, y.dtype))
-        shift = None if bias is None else ops.cast(ops.broadcast_to(bias, (channels,)), y.dtype)
+        shift = None if bias is None else ops.cast(_spread(bias, channels), y.dtype)
         inputs = (x, weights, None if shift is None else rewriter.as_value(shift), None)
         return self.graph.add(node.op, inputs, node.attrs, [y], node.origin)
 
@@ -223,7 +223,7 @@ class _Folding:
         rewriter = Rewriter(self.graph, run[-1])
         channels, dtype = dimension(source.spec.shape[-1]), source.spec.dtype
         scale, shift = (
-            None if one is None else ops.cast(ops.broadcast_to(one, (channels,)), dtype)
+            None if one is None else ops.cast(_spread(one, channels), dtype)
             for one in self._numbers(rewriter, run)
         )
         mean, variance = np.zeros(channels, dtype), np.ones(channels, dtype)
@@ -243,6 +243,11 @@ def _double(rewriter: Rewriter, value: Value | None) -> Any:
     return None if value is None else ops.cast(rewriter.tensor(value), "float64")
 
 
+def _spread(numbers: Any, channels: int) -> Any:
+    """Numbers for all channels or for each as one for each."""
+    return numbers if shape_of(numbers) == (channels,) else ops.broadcast_to(numbers, (channels,))
+
+
 def _along(numbers: Any, axis: int) -> Any:
     """Numbers of channels as something that multiplies a kernel along an axis."""
     return ops.expand_dims(numbers, -1) if axis == -2 and shape_of(numbers) else numbers
@@ -255,8 +260,8 @@ def _numbers_of(rewriter: Rewriter, node: Node, x: Value | None) -> tuple[Any, A
         mean, variance, gamma, beta = (_double(rewriter, value) for value in node.inputs[1:])
         scale = ops.rsqrt(variance + node.attrs["epsilon"])
         scale = scale if gamma is None else scale * gamma
-        shift = -mean * scale
-        return scale, shift if beta is None else shift + beta
+        shift = mean * scale
+        return scale, -shift if beta is None else beta - shift
     if name == "negative":
         return np.float64(-1.0), None
     if name == "affine":
