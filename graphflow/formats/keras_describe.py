@@ -14,6 +14,7 @@ from graphflow.formats.keras_nodes import describe_nodes, from_zero, is_place
 from graphflow.formats.keras_ops import MODULES, TF_RAW_MODULE, reader
 from graphflow.formats.keras_values import argument
 from graphflow.formats.limits import shown
+from graphflow.layers.applications import is_of_an_application
 from graphflow.layers.registry import LAYERS
 from graphflow.registry import OWN, custom_objects
 
@@ -124,6 +125,8 @@ def _plain_layer(item: dict[str, Any], reading: Reading) -> dict[str, Any]:
         return _raw_operation(config, reading)
     if class_name in _TF_OPS or module.startswith(MODULES):
         return _operation(item, class_name, module, reading)
+    if _custom(item) is None and is_of_an_application(module, class_name):
+        item = {**item, "registered_name": OWN + class_name}
     if item.get("registered_name"):
         described["registered_name"] = item["registered_name"]
     if class_name == "Lambda" and _custom(item) is None:

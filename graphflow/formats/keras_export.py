@@ -6,7 +6,7 @@ import inspect
 from typing import Any
 
 from graphflow.errors import GraphflowError, UnsupportedError
-from graphflow.formats.keras_export_config import ABSENT, KERAS3, Values, function_name, registered
+from graphflow.formats.keras_export_config import ABSENT, KERAS3, Values, function_name, module_of, registered
 from graphflow.formats.write_eras import layers_that_differ
 from graphflow.layers.input import Input, InputLayer
 from graphflow.layers.lambda_layer import Lambda
@@ -124,7 +124,7 @@ class Exporter:
     def described(self, name: str, registered_name: str | None, config: Config) -> Config:
         """A class with its configuration."""
         if self.dialect == KERAS3:
-            module = None if registered_name else "keras.layers"
+            module = None if registered_name else module_of(name)
             return {"module": module, "class_name": name, "config": config, "registered_name": registered_name}
         return {"class_name": registered_name or name, "config": config}
 

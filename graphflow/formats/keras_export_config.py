@@ -12,7 +12,7 @@ import numpy as np
 
 from graphflow import activations, constraints, initializers, regularizers
 from graphflow.errors import UnsupportedError
-from graphflow.layers.layer import Layer
+from graphflow.layers.applications import MODULES as APPLICATIONS
 from graphflow.layers.registry import LAYERS
 from graphflow.registry import OWN, Registry, registered_objects
 from graphflow.saving import get_registered_name
@@ -107,7 +107,7 @@ ONLY_AT: dict[str, dict[tuple[str, str], Any]] = {
 
 ABSENT: dict[str, frozenset[str]] = {
     KERAS3: frozenset(("LocallyConnected1D", "LocallyConnected2D", "RandomHeight", "RandomWidth", "ThresholdedReLU")),
-    KERAS2: frozenset(("RMSNormalization",)),
+    KERAS2: frozenset(("RMSNormalization", *(cls.__name__ for cls in APPLICATIONS))),
 }
 """Layers that the dialect does not have."""
 
@@ -139,9 +139,14 @@ SPECIAL = ("__keras_tensor__", "__tensor__", "__numpy__", "__slice__", "__ellips
 
 def registered(item: Any) -> str | None:
     """The registered name of a user's class or function; None when it is one of ours."""
-    if isinstance(item, type) and issubclass(item, Layer) and LAYERS.classes.get(item.__name__) is item:
+    if item in APPLICATIONS or (isinstance(item, type) and LAYERS.classes.get(item.__name__) is item):
         return None
     return get_registered_name(item)
+
+
+def module_of(name: str) -> str:
+    """The module of Keras 3 that a layer class of ours is from."""
+    return next((module for cls, module in APPLICATIONS.items() if cls.__name__ == name), "keras.layers")
 
 
 def function_name(function: Any, where: str) -> str:
