@@ -2,6 +2,11 @@
 """The compiled leaves as Python sees them: addresses, argument names, tile sizes; and a direct call, for tests."""
 
 from libc.stdint cimport int64_t, uintptr_t
+from libc.stdlib cimport free, malloc
+
+cimport numpy as cnp
+
+cnp.import_array()
 
 
 cdef extern from "names.h" nogil:
@@ -89,3 +94,43 @@ def call(uintptr_t leaf, uintptr_t args, int64_t begin, int64_t end, uintptr_t s
     with nogil:
         code = (<gf_leaf>leaf)(<const void *>args, begin, end, &worker)
     return code, worker.row, worker.value
+
+
+def interleave_columns(uintptr_t leaf, list columns, cnp.ndarray out):
+    """Make columns the rows of a matrix with the leaf `interleave`; whether they could be.
+
+    Args:
+        leaf: its address.
+        columns: contiguous, equally long, of the matrix's dtype: else nothing is done.
+        out: contiguous, with a column for each, its elements of 1, 2, 4 or 8 bytes.
+    """
+    cdef int64_t words[4]
+    cdef gf_worker worker
+    cdef cnp.npy_intp rows
+    cdef Py_ssize_t i, count = len(columns)
+    cdef void **places
+    cdef object one, dtype = out.dtype
+    if cnp.PyArray_NDIM(out) != 2 or not cnp.PyArray_ISCARRAY(out) or cnp.PyArray_DIM(out, 1) != count:
+        return False
+    if cnp.PyArray_ITEMSIZE(out) not in (1, 2, 4, 8):
+        return False
+    rows = cnp.PyArray_DIM(out, 0)
+    places = <void **>malloc((count + 1) * sizeof(void *))
+    if places == NULL:
+        raise MemoryError
+    try:
+        for i in range(count):
+            one = columns[i]
+            if type(one) is not cnp.ndarray or cnp.PyArray_NDIM(one) != 1 or cnp.PyArray_DIM(one, 0) != rows:
+                return False
+            if not cnp.PyArray_ISCARRAY_RO(one) or one.dtype != dtype:
+                return False
+            places[i] = cnp.PyArray_DATA(one)
+        words[0], words[1] = <int64_t><uintptr_t>places, <int64_t><uintptr_t>cnp.PyArray_DATA(out)
+        words[2], words[3] = count, cnp.PyArray_ITEMSIZE(out)
+        worker.scratch = NULL
+        with nogil:
+            (<gf_leaf>leaf)(<const void *>words, 0, rows, &worker)
+    finally:
+        free(places)
+    return True

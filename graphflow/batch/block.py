@@ -36,7 +36,8 @@ class Block:
     Args:
         start: the first row's number in the source.
         rows: how many rows it stands for, bad ones included.
-        columns: the good rows; numbers as arrays, text and JSON values as object arrays.
+        columns: the good rows; numbers as arrays, text and JSON values as object arrays. Columns that a source was told
+            to give together may be one matrix, under the name that `beside` gives them.
         bad: the other rows, in order.
         cursor: where the source stands behind this block, for sources that can not count; None for those that can.
         lines: the file and line of each good row, where it is text.
@@ -53,6 +54,11 @@ class Block:
         """The numbers of the good rows."""
         every = np.arange(self.start, self.start + self.rows)
         return np.delete(every, [one.row - self.start for one in self.bad]) if self.bad else every
+
+
+def beside(names: Sequence[str]) -> str:
+    """The name of the matrix that columns which stand side by side are."""
+    return "\0".join(names)
 
 
 def take(columns: Columns, where: Any) -> Columns:

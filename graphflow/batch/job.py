@@ -176,6 +176,7 @@ class Job:
         names = [] if self.map is not None else model.input_names
         chosen = choose(self.inputs, names, model.specs, source.columns, self.ids)
         mapper = Mapper(chosen, model.input_names, model.specs, self.map)
+        source.together = mapper.together(self.ids)
         return Opened(model, source, sink, mapper, post)
 
     def worker(self, header: Entry, opened: Opened | None = None) -> ShardRunner:

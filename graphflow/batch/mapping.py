@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from graphflow.batch.block import Array, Bad, Block, Columns, joined, take
+from graphflow.batch.block import Array, Bad, Block, Columns, beside, joined, take
 from graphflow.batch.stacking import side_by_side
 from graphflow.errors import ArgumentError, ArgumentTypeError, DataError, GraphflowError, ShapeError, nearest
 from graphflow.runtime.feed import as_input
@@ -174,6 +174,12 @@ class Mapper:
         """The columns that must be read."""
         return list(dict.fromkeys([*(one for wanted in self.chosen.values() for one in wanted), *ids]))
 
+    def together(self, ids: Sequence[str]) -> list[tuple[str, ...]]:
+        """The columns of each input that takes several, where nothing else takes one of them."""
+        used = [*(one for wanted in self.chosen.values() for one in wanted), *ids]
+        sets = [names for names in self.chosen.values() if len(names) > 1]
+        return [names for names in sets if all(used.count(one) == 1 for one in names)]
+
     def __call__(self, columns: Columns) -> list[Array]:
         """The inputs, in the model's order.
 
@@ -185,8 +191,9 @@ class Mapper:
             return self._mapped(columns)
         made = []
         for name, spec in zip(self._names, self._specs, strict=True):
-            parts = [numbers(columns[one], one) for one in self.chosen[name]]
-            array = parts[0] if len(parts) == 1 else side_by_side(parts, spec.dtype)
+            wanted = self.chosen[name]
+            parts = [numbers(columns[one], one) for one in _present(columns, wanted)]
+            array = parts[0] if len(wanted) == 1 else side_by_side(parts, spec.dtype)
             made.append(as_input(array, spec, name))
         return made
 
@@ -194,7 +201,9 @@ class Mapper:
         assert self._function is not None
         rows = len(next(iter(columns.values())))
         given = {
-            name: columns[wanted[0]] if len(wanted) == 1 else side_by_side([columns[one] for one in wanted])
+            name: columns[wanted[0]]
+            if len(wanted) == 1
+            else side_by_side([columns[one] for one in _present(columns, wanted)])
             for name, wanted in self.chosen.items()
         }
         result = self._function(given)
@@ -210,6 +219,12 @@ class Mapper:
             if len(array) != rows:
                 raise ArgumentTypeError(f"map= gave {len(array)} rows of {name!r} for {rows}.")
         return made
+
+
+def _present(columns: Columns, wanted: Sequence[str]) -> Sequence[str]:
+    """The names under which columns are there: their own, or the one that they have as a matrix."""
+    name = beside(wanted)
+    return [name] if name in columns else wanted
 
 
 def apply_to_rows(

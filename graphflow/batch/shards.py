@@ -144,6 +144,7 @@ class ShardRunner:
             self._write,
             self._finish,
             self.times,
+            depth=waiting_blocks(self.settings.block_rows, self.model.bytes_per_row()[0]),
             runners=runners,
             apart=self._mapper.calls_python,
         )
@@ -344,3 +345,14 @@ def block_rows(batch: int, shard: int, row_bytes: int) -> int:
     batches = shard // batch
     most = max(1, min(batches, (2 << 20) // max(1, batch * row_bytes)))
     return batch * next(count for count in range(most, 0, -1) if batches % count == 0)
+
+
+def waiting_blocks(rows: int, row_bytes: int) -> int:
+    """How many blocks may wait for the next stage: about 12 MiB of them, so that where there are fewer processors than
+    threads none is idle while another waits for its turn; of large ones two.
+
+    Example:
+        >>> waiting_blocks(8192, 132), waiting_blocks(16, 1 << 20)
+        (6, 2)
+    """
+    return max(2, min(6, (12 << 20) // max(1, rows * row_bytes)))

@@ -32,6 +32,8 @@ def side_by_side(parts: Sequence[Array], wanted: str | None = None) -> Array:
     dtype = np.result_type(*parts)
     if wanted is not None and np.dtype(wanted).kind == "f" and all(map(_rounds_once, parts)):
         dtype = np.dtype(wanted)
+    if len(parts) == 1 and parts[0].ndim > 1 and parts[0].dtype == dtype:
+        return parts[0]
     with np.errstate(over="ignore"):
         if any(part.ndim != 1 for part in parts):
             matrices = [part[:, None] if part.ndim == 1 else part for part in parts]
@@ -41,6 +43,34 @@ def side_by_side(parts: Sequence[Array], wanted: str | None = None) -> Array:
         return np.stack(columns, axis=1)
     made = np.empty((len(columns[0]), len(columns)), dtype)
     interleave(columns, made)
+    return made
+
+
+def rows_of(parts: Sequence[Sequence[Array]]) -> Array | None:
+    """Parts of columns, one behind the other, as the rows of one matrix.
+
+    Args:
+        parts: consecutive rows; of each part all columns.
+
+    Returns:
+        The matrix; None if the columns are not all numbers of one dtype that the compiled leaf moves.
+
+    Example:
+        >>> import numpy as np
+        >>> rows_of([[np.zeros(1), np.ones(1)], [np.arange(2.0), np.ones(2)]]).tolist()
+        [[0.0, 1.0], [0.0, 1.0], [1.0, 1.0]]
+        >>> rows_of([[np.zeros(1), np.ones(1, "int32")]]) is None
+        True
+    """
+    dtype = parts[0][0].dtype if parts else None
+    if dtype is None or dtype.kind not in "fiub" or dtype.itemsize not in SIZES:
+        return None
+    made = np.empty((sum(len(one[0]) for one in parts), len(parts[0])), dtype)
+    at = 0
+    for one in parts:
+        if not _interleaved(one, made[at : at + len(one[0])]):
+            return None
+        at += len(one[0])
     return made
 
 
@@ -60,17 +90,17 @@ def interleave(columns: Sequence[Array], out: Array) -> None:
         >>> out.tolist()
         [[0.0, 1.0], [1.0, 1.0], [2.0, 1.0]]
     """
-    from graphflow.kernels._leaf import call
-
-    rows = len(out)
-    like = (rows,), out.dtype
-    if out.shape != (rows, len(columns)) or not out.flags.c_contiguous or out.dtype.itemsize not in SIZES:
+    if out.ndim != 2 or out.shape[1] != len(columns) or not out.flags.c_contiguous or out.dtype.itemsize not in SIZES:
         raise ValueError(f"{len(columns)} columns do not fit {out.dtype}{out.shape}.")
-    if any((one.shape, one.dtype) != like or not one.flags.c_contiguous for one in columns):
-        raise ValueError(f"Columns must be contiguous, {rows} numbers of {out.dtype} each.")
-    places = np.array([one.ctypes.data for one in columns], np.uintp)
-    words = np.array([places.ctypes.data, out.ctypes.data, len(columns), out.dtype.itemsize], np.int64)
-    call(isa.current().leaves["interleave"], words.ctypes.data, 0, rows, 0)
+    if not _interleaved(columns, out):
+        raise ValueError(f"Columns must be contiguous, {len(out)} numbers of {out.dtype} each.")
+
+
+def _interleaved(columns: Sequence[Array], out: Array) -> bool:
+    """Make columns the rows of a matrix, if they are of its dtype and length, and contiguous."""
+    from graphflow.kernels._leaf import interleave_columns
+
+    return bool(interleave_columns(isa.current().leaves["interleave"], list(columns), out))
 
 
 def _rounds_once(part: Array) -> bool:

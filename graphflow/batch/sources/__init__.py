@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from graphflow.batch.sources.arrays import ArraySource, Joined, Mapped, open_npy, open_npz, open_zarr
+from graphflow.batch.sources.arrow import ArrowSource
 from graphflow.batch.sources.base import Source, find_files
 from graphflow.batch.sources.images import ENDINGS, ImageSource
 from graphflow.batch.sources.iterables import DatasetSource, IterableSource
-from graphflow.batch.sources.tables import ArrowSource, ParquetSource
+from graphflow.batch.sources.parquet import ParquetSource
 from graphflow.batch.sources.text import CsvSource, JsonLinesSource
 from graphflow.errors import ArgumentError, ArgumentTypeError, nearest
 

@@ -19,6 +19,7 @@ class Source:
         random_access: whether reading can begin at any row. A source without it begins at a cursor that it gave itself.
         can_repeat: whether `read` may be called a second time.
         identifiers: columns that only pass through, in which a null is a value like any other.
+        together: sets of columns that only stand side by side; a source may give each as one matrix, see `beside`.
     """
 
     columns: tuple[str, ...] = ()
@@ -26,6 +27,7 @@ class Source:
     random_access = False
     can_repeat = True
     identifiers: frozenset[str] = frozenset()
+    together: Sequence[Sequence[str]] = ()
 
     def identity(self) -> dict[str, Any]:
         """What must be equal for a job to go on, as plain data."""

@@ -1,15 +1,12 @@
-"""Parquet and Arrow files as sources.
+"""Files of groups of rows: what Parquet and Arrow files have in common as sources.
 
 Small row groups are decoded as a whole and ahead; large ones in pieces, one after another: memory holds a few pieces of
-`PIECE` bytes and not a file. Parquet is decoded from the mapped file, without a copy of its bytes first. Blocks are
-cut from pieces without a copy, but for those that cross an edge. A null in a column of numbers is a bad row; a row
-group that can not be read is as many bad rows as it has.
+`PIECE` bytes and not a file. Blocks are cut from pieces without a copy, but for those that cross an edge. A null in a
+column of numbers is a bad row; a row group that can not be read is as many bad rows as it has.
 """
 
 from __future__ import annotations
 
-import mmap
-import threading
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -19,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from graphflow.batch.block import Bad, Block, Columns, Cursor, objects
+from graphflow.batch.block import Bad, Block, Columns, Cursor, beside, joined, objects, take
 from graphflow.batch.identity import file_identity
 from graphflow.batch.sources.base import Source
-from graphflow.batch.sources.mapped import map_file, release
+from graphflow.batch.stacking import rows_of
 from graphflow.errors import DataError, UnsupportedError
 from graphflow.runtime.threads import get_num_threads
 
@@ -32,10 +29,8 @@ LEAST_AHEAD = 2
 """Where fewer may be decoded at once the reader, which is ahead of the kernels anyway, decodes them itself."""
 PIECE = 8 << 20
 """Bytes that are decoded at once; row groups of fewer are decoded as a whole."""
-WIDTHS = {"BOOLEAN": 1, "INT32": 4, "FLOAT": 4, "INT64": 8, "DOUBLE": 8}
-"""Bytes of a number in memory; in the file it may take fewer, or more."""
-POINTER = 8
-"""Bytes of any other value in memory, at least."""
+Piece = tuple[Columns, int, list[Bad]]
+"""Good rows, how many rows they stand for, and bad rows numbered from the piece's first."""
 
 
 def need_pyarrow() -> Any:
@@ -147,7 +142,7 @@ class TableSource(Source):
 
     def read(self, start: int, cursor: Cursor | None, size: int, columns: Sequence[str]) -> Iterator[Block]:
         assert self.rows is not None
-        held: list[tuple[Columns, int, list[Bad]]] = []
+        held: list[Piece] = []
         count, begin = 0, start
         for made, rows, bad in self._pieces(start, list(columns)):
             at = 0
@@ -156,71 +151,69 @@ class TableSource(Source):
                 held.append(_cut(made, bad, begin + count, at, part))
                 count, at = count + part, at + part
                 if count == size:
-                    yield _block(held, begin, count)
+                    yield _block(held, begin, count, self.together)
                     begin, count, held = begin + count, 0, []
         if count:
-            yield _block(held, begin, count)
+            yield _block(held, begin, count, self.together)
 
-    def _pieces(self, start: int, columns: list[str]) -> Iterator[tuple[Columns, int, list[Bad]]]:
-        """Good rows, how many rows they stand for, and bad rows numbered from the piece's first."""
+    def _small(self, index: int, columns: list[str]) -> bool:
+        """Whether a group is decoded as a whole."""
+        return self._bytes(index, columns) <= PIECE
+
+    def _pieces(self, start: int, columns: list[str]) -> Iterator[Piece]:
         first = bisect_right(self._ends, start)
         most = min(MOST_AHEAD, get_num_threads() // 2)
         if most < LEAST_AHEAD:
             for index in range(first, len(self._groups)):
-                yield from self._group(index, start, columns, None)
+                yield from self._group(index, start, columns)
             return
-        waiting: deque[Future[list[Any]] | None] = deque()
+        waiting: deque[Future[list[Piece]] | None] = deque()
         with ThreadPoolExecutor(most) as pool:
             try:
                 for index in range(first, len(self._groups)):
                     for later in range(index + len(waiting), min(index + most + 1, len(self._groups))):
-                        small = self._bytes(later, columns) <= PIECE
+                        small = self._small(later, columns)
                         waiting.append(pool.submit(self._whole, later, start, columns) if small else None)
-                    yield from self._group(index, start, columns, waiting.popleft())
+                    ahead = waiting.popleft()
+                    yield from ahead.result() if ahead else self._group(index, start, columns)
             finally:
                 for future in waiting:
                     if future is not None:
                         future.cancel()
 
-    def _whole(self, index: int, start: int, columns: list[str]) -> list[Any]:
-        """The record batches of a group, from `start` on."""
-        file, group, rows = self._groups[index]
-        skip = max(0, start - (self._ends[index] - rows))
-        return list(self._slices(self._files[file], group, skip, 0, columns))
+    def _whole(self, index: int, start: int, columns: list[str]) -> list[Piece]:
+        """The pieces of a small group."""
+        return list(self._group(index, start, columns))
 
-    def _group(
-        self, index: int, start: int, columns: list[str], ahead: Future[list[Any]] | None
-    ) -> Iterator[tuple[Columns, int, list[Bad]]]:
-        """The pieces of one group, decoded ahead or now."""
+    def _group(self, index: int, start: int, columns: list[str]) -> Iterator[Piece]:
+        """The pieces of one group, from `start` on."""
         file, group, rows = self._groups[index]
         path = self._files[file]
         before = self._ends[index] - rows
-        done = skip = max(0, start - before)
-        if rows:
-            try:
-                size = 0 if self._bytes(index, columns) <= PIECE else self._rows(index, columns)
-                batches = ahead.result() if ahead else self._slices(path, group, skip, size, columns)
-                for batch in batches:
-                    yield self._converted(batch, path, before + done)
-                    done += batch.num_rows
-                if done != rows:
-                    raise DataError(f"it holds {done} rows, {rows} are declared")
-            except (OSError, MemoryError) as error:
-                if not _is_damage(error):
-                    raise
-                yield self._lost(path, group, before, done, rows, error)
-            except UnsupportedError:
+        done = max(0, start - before)
+        if not rows:
+            return
+        try:
+            most = 0 if self._small(index, columns) else self._rows(index, columns)
+            for batch in self._slices(path, group, done, most, columns):
+                yield self._converted(batch, path, before + done)
+                done += batch.num_rows
+            if done != rows:
+                raise DataError(f"it holds {done} rows, {rows} are declared")
+        except (OSError, MemoryError) as error:
+            if not _is_damage(error):
                 raise
-            except Exception as error:
-                yield self._lost(path, group, before, done, rows, error)
+            yield self._lost(path, group, before, done, rows, error)
+        except UnsupportedError:
+            raise
+        except Exception as error:
+            yield self._lost(path, group, before, done, rows, error)
 
-    def _lost(
-        self, path: Path, group: int, before: int, done: int, rows: int, error: Exception
-    ) -> tuple[Columns, int, list[Bad]]:
+    def _lost(self, path: Path, group: int, before: int, done: int, rows: int, error: Exception) -> Piece:
         reason = f"row group {group} can not be read: {error}"
         return {}, rows - done, [Bad(i, f"{path}, row {before + done + i}", reason) for i in range(rows - done)]
 
-    def _converted(self, batch: Any, path: Path, begin: int) -> tuple[Columns, int, list[Bad]]:
+    def _converted(self, batch: Any, path: Path, begin: int) -> Piece:
         made: Columns = {}
         missing: dict[int, str] = {}
         for name, array in zip(batch.schema.names, batch.columns, strict=True):
@@ -245,114 +238,29 @@ def _is_damage(error: BaseException) -> bool:
     return isinstance(error, OSError) and error.errno is None
 
 
-def _cut(made: Columns, bad: list[Bad], row: int, at: int, rows: int) -> tuple[Columns, int, list[Bad]]:
+def _cut(made: Columns, bad: list[Bad], row: int, at: int, rows: int) -> Piece:
     """Some rows of a piece, its bad rows numbered anew, from `row` on."""
+    if not bad:
+        return take(made, slice(at, at + rows)), rows, []
     inside = [one._replace(row=one.row - at + row) for one in bad if at <= one.row < at + rows]
     before = sum(one.row < at for one in bad)
     first = at - before
     return {name: array[first : first + rows - len(inside)] for name, array in made.items()}, rows, inside
 
 
-def _block(held: list[tuple[Columns, int, list[Bad]]], start: int, rows: int) -> Block:
+def _block(held: list[Piece], start: int, rows: int, together: Sequence[Sequence[str]]) -> Block:
+    """The rows of parts of pieces; sets of columns that only stand side by side become the rows of a matrix at once."""
     full = [columns for columns, _, _ in held if columns]
-    names = full[0] if full else {}
+    names = dict.fromkeys(full[0] if full else ())
     columns: Columns = {}
+    for wanted in together:
+        matrix = rows_of([[one[name] for name in wanted] for one in full])
+        if matrix is not None:
+            columns[beside(wanted)] = matrix
+            names = {name: None for name in names if name not in wanted}
     for name in names:
         parts = [one[name] for one in full]
         if len({(part.dtype, part.shape[1:]) for part in parts}) > 1:
             parts = [objects(list(part)) for part in parts]
-        columns[name] = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        columns[name] = joined(parts)
     return Block(start, rows, columns, [one for _, _, bad in held for one in bad])
-
-
-class ParquetSource(TableSource):
-    """Parquet files."""
-
-    kind = "Parquet"
-
-    def __init__(self, files: Sequence[Path]) -> None:
-        self._metadata: dict[Path, Any] = {}
-        self._maps: dict[Path, mmap.mmap] = {}
-        self._lock = threading.Lock()
-        super().__init__(files)
-
-    def _open(self, path: Path) -> tuple[Any, list[int]]:
-        import pyarrow.parquet as parquet
-
-        with parquet.ParquetFile(path) as file:
-            self._metadata[path] = found = file.metadata
-            return file.schema_arrow, [found.row_group(i).num_rows for i in range(found.num_row_groups)]
-
-    def _bytes(self, index: int, columns: list[str]) -> int:
-        file, group, _ = self._groups[index]
-        found = self._metadata[self._files[file]].row_group(group)
-        parts = (found.column(i) for i in range(found.num_columns))
-        wanted = [one for one in parts if one.path_in_schema.split(".")[0] in columns]
-        return sum(
-            one.num_values * WIDTHS[one.physical_type]
-            if one.physical_type in WIDTHS
-            else max(one.total_uncompressed_size, one.num_values * POINTER)
-            for one in wanted
-        )
-
-    def _slices(self, path: Path, group: int, skip: int, size: int, columns: list[str]) -> Iterator[Any]:
-        import pyarrow as pa
-        import pyarrow.parquet as parquet
-
-        mapped = self._mapped(path)
-        start, stop = _extent(self._metadata[path].row_group(group))
-        with (
-            pa.BufferReader(pa.py_buffer(mapped)) as bytes_of,
-            parquet.ParquetFile(bytes_of, metadata=self._metadata[path], pre_buffer=False) as file,
-        ):
-            if not size:
-                batches = file.read_row_group(group, columns, use_threads=False).slice(skip).to_batches()
-                release(mapped, start, stop)
-                yield from batches
-                return
-            for batch in file.iter_batches(size, row_groups=[group], columns=columns, use_threads=False):
-                release(mapped, start, stop)
-                if skip >= batch.num_rows:
-                    skip -= batch.num_rows
-                    continue
-                yield batch.slice(skip) if skip else batch
-                skip = 0
-
-    def _mapped(self, path: Path) -> mmap.mmap:
-        with self._lock:
-            if path not in self._maps:
-                last = list(self._maps.items())[-1:]
-                self._maps = {**dict(last), path: map_file(path)}
-            return self._maps[path]
-
-
-def _extent(group: Any) -> tuple[int, int]:
-    """Where the bytes of a row group begin and end in its file."""
-    columns = [group.column(index) for index in range(group.num_columns)]
-    starts = [min(one.data_page_offset, one.dictionary_page_offset or one.data_page_offset) for one in columns]
-    ends = [start + one.total_compressed_size for start, one in zip(starts, columns, strict=True)]
-    return min(starts, default=0), max(ends, default=0)
-
-
-class ArrowSource(TableSource):
-    """Arrow files (also called Feather 2), memory-mapped; each record batch is a group."""
-
-    kind = "Arrow"
-
-    def _open(self, path: Path) -> tuple[Any, list[int]]:
-        import pyarrow as pa
-
-        with pa.memory_map(str(path)) as file, pa.ipc.open_file(file) as reader:
-            return reader.schema, [reader.get_batch(i).num_rows for i in range(reader.num_record_batches)]
-
-    def _bytes(self, index: int, columns: list[str]) -> int:
-        return PIECE + 1
-
-    def _slices(self, path: Path, group: int, skip: int, size: int, columns: list[str]) -> Iterator[Any]:
-        import pyarrow as pa
-
-        with pa.OSFile(str(path)) as file, pa.ipc.open_file(file) as reader:
-            batch = reader.get_batch(group)
-            batch.validate(full=True)
-            chosen = batch.select(columns)
-            yield chosen.slice(skip)
