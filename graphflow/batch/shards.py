@@ -353,6 +353,6 @@ def waiting_blocks(rows: int, row_bytes: int) -> int:
 
     Example:
         >>> waiting_blocks(8192, 132), waiting_blocks(16, 1 << 20)
-        (6, 2)
+        (8, 2)
     """
-    return max(2, min(6, (12 << 20) // max(1, rows * row_bytes)))
+    return max(2, min(8, (12 << 20) // max(1, rows * row_bytes)))

@@ -27,7 +27,7 @@ MOST_AHEAD = 4
 """Row groups that are decoded at once, ahead of the one in use; fewer where there are few processors."""
 LEAST_AHEAD = 2
 """Where fewer may be decoded at once the reader, which is ahead of the kernels anyway, decodes them itself."""
-PIECE = 8 << 20
+PIECE = 4 << 20
 """Bytes that are decoded at once; row groups of fewer are decoded as a whole."""
 Piece = tuple[Columns, int, list[Bad]]
 """Good rows, how many rows they stand for, and bad rows numbered from the piece's first."""
