@@ -11,14 +11,7 @@
 #ifndef GF_CHAIN_H
 #define GF_CHAIN_H
 
-#include "elementwise.h"
-
-enum { GF_CHAIN_OPERANDS = 6, GF_CHAIN_NUMBERS = 8 };
-
-typedef struct gf_operand {
-    const float *x;
-    int64_t step; /* 1, or 0 for one element for all */
-} gf_operand;
+#include "chain_blocks.h"
 
 /* `rows` rows of `columns` elements that lie (down, across) apart, side by side. */
 static void gf_spread(const float *x, int64_t down, int64_t across, int64_t rows, int64_t columns, float *y)
@@ -52,8 +45,25 @@ static void gf_link(const double *link, const gf_operand *from, float *y, int64_
     }
 }
 
+/* All links over n elements from element `at` of a piece on. */
+static void gf_links(const gf_chain_f32_args *s, const gf_operand *from, float *scratch, float *y, int64_t at, int64_t n)
+{
+    gf_operand here[GF_CHAIN_OPERANDS + GF_CHAIN_LINKS];
+    for (int64_t i = 0; i < GF_CHAIN_OPERANDS + s->slots; i++) {
+        here[i] = from[i];
+        if (i < s->operands)
+            here[i].x += at * from[i].step;
+    }
+    for (int64_t i = 0; i < s->links; i++) {
+        const double *link = s->program + i * GF_CHAIN_NUMBERS;
+        const int64_t to = (int64_t)link[3];
+        gf_link(link, here, to < 0 ? y + at : scratch + to * s->rows * s->columns, n);
+    }
+}
+
 static int gf_chain_f32(const void *args, int64_t begin, int64_t end, gf_worker *worker)
 {
+    enum { BLOCK = GF_CHAIN_BLOCK * GF_VL };
     const gf_chain_f32_args *s = args;
     const float *const x[GF_CHAIN_OPERANDS] = {s->x0, s->x1, s->x2, s->x3, s->x4, s->x5};
     const int64_t strides[GF_CHAIN_OPERANDS][4] = {
@@ -64,7 +74,9 @@ static int gf_chain_f32(const void *args, int64_t begin, int64_t end, gf_worker 
     float *const scratch = (float *)worker->scratch;
     const float *spread[GF_CHAIN_OPERANDS] = {0};
     int64_t spread_rows[GF_CHAIN_OPERANDS] = {0};
-    gf_operand from[GF_CHAIN_OPERANDS + 16];
+    gf_operand from[GF_CHAIN_OPERANDS + GF_CHAIN_LINKS] = {{0, 0}};
+    gf_move moves[4 * GF_CHAIN_LINKS];
+    const int64_t count = gf_chain_moves(s->program, s->links, moves);
     for (int64_t i = 0; i < s->slots; i++) {
         from[GF_CHAIN_OPERANDS + i].x = scratch + i * piece;
         from[GF_CHAIN_OPERANDS + i].step = 1;
@@ -87,11 +99,10 @@ static int gf_chain_f32(const void *args, int64_t begin, int64_t end, gf_worker 
             spread[i] = p;
             spread_rows[i] = rows;
         }
-        for (int64_t i = 0; i < s->links; i++) {
-            const double *link = s->program + i * GF_CHAIN_NUMBERS;
-            const int64_t to = (int64_t)link[3];
-            gf_link(link, from, to < 0 ? y : scratch + to * piece, rows * columns);
-        }
+        const int64_t n = rows * columns;
+        const int64_t at = count && piece >= BLOCK ? gf_chain_blocks(moves, count, from, scratch, piece, y, n) : 0;
+        if (at < n)
+            gf_links(s, from, scratch, y, at, n - at);
     }
     return GF_OK;
 }

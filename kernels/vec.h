@@ -32,6 +32,11 @@ GF_INLINE gf_vec v_quotient(gf_vec a, gf_vec b)
     return _mm512_mask3_fmadd_ps(left, one_over, about, _mm512_cmp_ps_mask(left, left, _CMP_ORD_Q));
 }
 GF_INLINE gf_vec v_greater(gf_vec a, gf_vec b) { return _mm512_max_ps(a, b); }
+GF_INLINE gf_vec v_lesser(gf_vec a, gf_vec b) { return _mm512_min_ps(a, b); }
+GF_INLINE gf_vec v_if_nan(gf_vec a, gf_vec b)
+{
+    return _mm512_mask_mov_ps(b, _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q), a);
+}
 typedef __mmask16 gf_nans; /* the lanes without a NaN: a comparison can narrow them */
 GF_INLINE gf_nans v_nans(gf_vec a, gf_vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_ORD_Q); }
 GF_INLINE gf_nans v_more_nans(gf_nans f, gf_vec a, gf_vec b) { return _mm512_mask_cmp_ps_mask(f, a, b, _CMP_ORD_Q); }
@@ -67,6 +72,8 @@ GF_INLINE gf_vec v_quotient(gf_vec a, gf_vec b)
     return _mm256_blendv_ps(_mm256_fmadd_ps(left, one_over, about), about, _mm256_cmp_ps(left, left, _CMP_UNORD_Q));
 }
 GF_INLINE gf_vec v_greater(gf_vec a, gf_vec b) { return _mm256_max_ps(a, b); }
+GF_INLINE gf_vec v_lesser(gf_vec a, gf_vec b) { return _mm256_min_ps(a, b); }
+GF_INLINE gf_vec v_if_nan(gf_vec a, gf_vec b) { return _mm256_blendv_ps(b, a, _mm256_cmp_ps(a, a, _CMP_UNORD_Q)); }
 typedef __m256 gf_nans;
 GF_INLINE gf_nans v_nans(gf_vec a, gf_vec b) { return _mm256_cmp_ps(a, b, _CMP_UNORD_Q); }
 GF_INLINE gf_nans v_all_nans(gf_nans f, gf_nans g) { return _mm256_or_ps(f, g); }
@@ -111,6 +118,7 @@ typedef int32_t gf_nans __attribute__((vector_size(16)));
 #if defined(__SSE2__)
 #include <emmintrin.h>
 GF_INLINE gf_vec v_greater(gf_vec a, gf_vec b) { return (gf_vec)_mm_max_ps((__m128)a, (__m128)b); }
+GF_INLINE gf_vec v_lesser(gf_vec a, gf_vec b) { return (gf_vec)_mm_min_ps((__m128)a, (__m128)b); }
 GF_INLINE gf_nans v_nans(gf_vec a, gf_vec b) { return (gf_nans)_mm_cmpunord_ps((__m128)a, (__m128)b); }
 #else
 GF_INLINE gf_vec v_greater(gf_vec a, gf_vec b)
@@ -118,16 +126,32 @@ GF_INLINE gf_vec v_greater(gf_vec a, gf_vec b)
     gf_nans is = (gf_nans)(a > b);
     return (gf_vec)(((gf_nans)a & is) | ((gf_nans)b & ~is));
 }
+GF_INLINE gf_vec v_lesser(gf_vec a, gf_vec b)
+{
+    gf_nans is = (gf_nans)(a < b);
+    return (gf_vec)(((gf_nans)a & is) | ((gf_nans)b & ~is));
+}
 GF_INLINE gf_nans v_nans(gf_vec a, gf_vec b) { return (gf_nans)(a != a) | (gf_nans)(b != b); }
 #endif
 GF_INLINE gf_nans v_all_nans(gf_nans f, gf_nans g) { return f | g; }
 GF_INLINE gf_nans v_more_nans(gf_nans f, gf_vec a, gf_vec b) { return f | v_nans(a, b); }
 GF_INLINE gf_vec v_put_nans(gf_vec a, gf_nans f) { return (gf_vec)((gf_nans)a | f); }
+GF_INLINE gf_vec v_if_nan(gf_vec a, gf_vec b)
+{
+    const gf_nans is = v_nans(a, a);
+    return (gf_vec)(((gf_nans)a & is) | ((gf_nans)b & ~is));
+}
 
 #endif
 
+typedef int32_t gf_bits __attribute__((vector_size(4 * GF_VL)));
+GF_INLINE gf_vec v_abs(gf_vec a) { return (gf_vec)((gf_bits)a & 0x7fffffff); }
+/* A NaN on either side is the result. */
+GF_INLINE gf_vec v_max(gf_vec a, gf_vec b) { return v_if_nan(a, v_greater(a, b)); }
+GF_INLINE gf_vec v_min(gf_vec a, gf_vec b) { return v_if_nan(a, v_lesser(a, b)); }
+
 /* v_quotient wants a finite b that is no power of two, used in many quotients. The greater of both, b where they are
- * equal or either is NaN: v_greater. Lanes where either is NaN: v_nans; those of f and these: v_more_nans; of f and g:
+ * equal or either is NaN: v_greater, and the lesser: v_lesser. a where it is NaN, else b: v_if_nan. Lanes where either is NaN: v_nans; those of f and these: v_more_nans; of f and g:
  * v_all_nans. NaN in such lanes: v_put_nans. */
 
 /* Fused where v_fma is, so that a scalar tail gives the bits of a vector body. */
