@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from string import ascii_lowercase
 from typing import Any
 
 from graphflow import initializers, ops
@@ -19,6 +18,8 @@ from graphflow.ops.band import band
 from graphflow.registry import serialize
 from graphflow.spec import format_shape, spec_of
 
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
 
 def _rank(x: Any) -> int:
     return len(spec_of(x).shape)
@@ -26,15 +27,15 @@ def _rank(x: Any) -> int:
 
 def _projection(free: int, bound: int, made: int) -> tuple[str, str]:
     """The equation of a projection from `free` + `bound` axes to `free` + `made`, and the labels of its bias."""
-    labels = iter(ascii_lowercase)
+    labels = iter(_LETTERS)
     kept, gone, new = ("".join(next(labels) for _ in range(count)) for count in (free, bound, made))
     return f"{kept}{gone},{gone}{new}->{kept}{new}", new
 
 
 def _attention(rank: int, axes: tuple[int, ...]) -> tuple[str, str]:
     """The equations of scores and of their combination with values, of tensors (batch, ..., heads, features)."""
-    target = ascii_lowercase[:rank]
-    others = iter(ascii_lowercase[rank:])
+    target = _LETTERS[:rank]
+    others = iter(_LETTERS[rank:])
     source = "".join(next(others) if axis in axes else label for axis, label in enumerate(target))
     around = "".join(label for axis, label in enumerate(target[:-1]) if axis not in axes)
     scores = around + "".join(target[axis] for axis in axes) + "".join(source[axis] for axis in axes)
