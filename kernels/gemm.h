@@ -239,6 +239,12 @@ GF_TILES(GF_TILE_FUNCTIONS)
 GF_TILE_FUNCTION(1, 4)
 GF_TILE_FUNCTION(1, 8)
 GF_TILE_FUNCTION(2, 4)
+#if GF_TILE_M == 14
+GF_TILE_FUNCTION(3, 4)
+GF_TILE_FUNCTION(4, 4)
+GF_TILE_FUNCTION(5, 4)
+GF_TILE_FUNCTION(6, 4)
+#endif
 
 typedef void (*gf_tile_function)(const gf_tile *);
 static const gf_tile_function gf_tiles[GF_TILE_M][2] = {GF_TILES(GF_TILE_ROW)};

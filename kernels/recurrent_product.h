@@ -6,6 +6,16 @@
 #ifndef GF_RECURRENT_PRODUCT_H
 #define GF_RECURRENT_PRODUCT_H
 
+/* Tiles of two panels, for as many rows as leave room for their sums in registers. */
+#if GF_TILE_M == 14
+enum { GF_FEW_ROWS = 6 };
+static const gf_tile_function gf_few_rows[] = {0,           gf_tile_1x4, gf_tile_2x4, gf_tile_3x4,
+                                               gf_tile_4x4, gf_tile_5x4, gf_tile_6x4};
+#else
+enum { GF_FEW_ROWS = 2 };
+static const gf_tile_function gf_few_rows[] = {0, gf_tile_1x4, gf_tile_2x4};
+#endif
+
 /* y = x . w[:, first : last) + bias, for `sets` sets of `rows` rows. first is a multiple of GF_TILE_N, y is where its
  * column goes. */
 typedef struct gf_sweep {
@@ -16,8 +26,8 @@ typedef struct gf_sweep {
     int64_t rows, ldx, ldy;
 } gf_sweep;
 
-/* A few rows: up to eight vectors at once, which read as many streams. Panels come in groups, so that the direction
- * does not change which of them go together. */
+/* A few rows: up to eight vectors at once, which read as many streams and keep the units busy that multiply. Panels come
+ * in groups, so that the direction does not change which of them go together. */
 static void gf_sweep_few(const gf_sweep *s, gf_tile *t, int64_t set, int backwards)
 {
     const int64_t together = s->rows == 1 ? 4 : 2, group = together * GF_TILE_N;
@@ -37,7 +47,7 @@ static void gf_sweep_few(const gf_sweep *s, gf_tile *t, int64_t set, int backwar
             if (panels == 1)
                 gf_run_tile(t, s->rows, end - column);
             else
-                (s->rows == 2 ? gf_tile_2x4 : panels == 4 ? gf_tile_1x8 : gf_tile_1x4)(t);
+                (panels == 4 ? gf_tile_1x8 : gf_few_rows[s->rows])(t);
             column += panels * GF_TILE_N;
         }
     }
@@ -54,7 +64,7 @@ static void gf_sweep_columns(const gf_sweep *s, int backwards)
     t.panel = s->k * GF_TILE_N;
     gf_set_plain(&t, s->k, s->ldx);
     gf_set_activation(&t, GF_ACT_linear, 0.0, 0.0, 0.0);
-    if (s->rows <= 2) {
+    if (s->rows <= 2 || (s->rows <= GF_FEW_ROWS && s->sets == 1)) {
         for (int64_t set = 0; set < s->sets; ++set)
             gf_sweep_few(s, &t, set, backwards);
         return;

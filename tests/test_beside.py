@@ -175,6 +175,23 @@ def test_large_recurrent_matrices_are_shared_by_all_threads() -> None:
     assert groups(session_of(model, 2).plan([(1, 3, 4)])) == []
 
 
+@pytest.mark.parametrize(("kind", "units"), [(L.LSTM, 100), (L.GRU, 120), (L.SimpleRNN, 190)])
+def test_a_layer_alone_is_divided_by_units_where_rows_are_too_few(kind: Any, units: int) -> None:
+    x = Input((9, 5))
+    model = Model(x, kind(units)(x))
+    rows = np.random.default_rng(4).standard_normal((20, 9, 5)).astype("float32")
+    whole = session_of(model, 1).run([rows])[0]
+    for threads in (2, 3, 4):
+        session = session_of(model, threads)
+        for batch in (20, 1, 3, 2, 4):
+            np.testing.assert_array_equal(session.run([rows[:batch]])[0], whole[:batch])
+            plan = session.plan([(batch, 9, 5)])
+            assert plan.pool is session.plan([(20, 9, 5)]).pool
+            items, shared = plan.program.steps[-1, [2, 4]].tolist()
+            assert shared or batch == 1
+            assert (items > 1) if batch < threads else (items <= batch)
+
+
 def test_explain_says_what_runs_at_the_same_time() -> None:
     found = explain(session_of(made(tagger, 200), 4))
     one, other = (choice for choice in found.choices if choice.op == "lstm")

@@ -100,6 +100,8 @@ class Call(NamedTuple):
     threads: int
     precision: str = "default"
     """ "default", "strict", or "bounded": as "default", but Winograd's weights have no place in memory."""
+    beside: bool = False
+    """Whether it runs at the same time as others; then `threads` are its share, and its layout has one step."""
 
 
 class KernelDef(NamedTuple):
@@ -115,7 +117,7 @@ class KernelDef(NamedTuple):
         strided: the inputs whose rows (along the last axis) may have gaps between them, as then its first output's may;
             None where nothing may.
         beside: whether a call is better computed beside others of its kind, on a share of the threads, than shared by
-            all of them; its layout then has one step. None: never.
+            all of them; None: never.
     """
 
     name: str

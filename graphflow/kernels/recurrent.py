@@ -2,7 +2,7 @@
 
 How a layer is divided among threads follows from its sizes. A recurrent matrix that fits into the cache beside the
 rest is read by every thread, and the rows of the batch are divided, unless layers that do not depend on one another run
-side by side; a larger one is divided by units among them.
+side by side; a larger one is divided by units among them, and so is a smaller one where there are not enough rows.
 """
 
 from __future__ import annotations
@@ -39,6 +39,10 @@ ORDER = {"lstm": (0, 1, 3, 2), "gru": (0, 1, 2), "rnn": (0,)}
 
 SHARED_BYTES = 1 << 20
 """A recurrent matrix up to this size stays in the cache of every thread."""
+
+DIVIDED_BYTES = 1 << 17
+"""From this size on a recurrent matrix is divided by units, too, where there are fewer rows than threads: the work of a
+step outweighs that threads wait for one another."""
 
 PROJECTED_BYTES = 1 << 19
 """How much of the projected input is made at once, so that it stays in the cache, too."""
@@ -131,24 +135,32 @@ def _lay(call: Call, kind: str) -> Layout:
     assert x is not None and recurrent is not None
     batch, steps, features = (dimension(size) for size in x.shape)
     units, gates, isa, attrs = dimension(recurrent.shape[0]), len(ORDER[kind]), call.isa, call.attrs
-    large = _large(units, gates)
-    part = max(isa.tile_n, units)
-    if large and call.threads > 1:
-        part = -(-units // (call.threads * isa.tile_n)) * isa.tile_n
-    parts = max(1, -(-units // part))
+    large, whole = _large(units, gates), max(isa.tile_n, units)
+    share = -(-units // (call.threads * isa.tile_n)) * isa.tile_n
+    divisible = not call.beside and 0 < share < units and 4 * units * gates * units >= DIVIDED_BYTES
+    part = share if divisible and (large or batch < call.threads) else whole
+    parts, most_parts = max(1, -(-units // part)), max(1, -(-units // (share if divisible else whole)))
     tiles = 4 if large else 1
     rows = row_block(batch, 1 if parts > 1 else call.threads, isa, tiles)
     blocks = -(-batch // rows)
     at_once = max(PROJECTED_ROWS, PROJECTED_BYTES // max(1, 4 * gates * units))
     chunk = max(1, min(steps, at_once // rows))
     chunk = max(1, -(-steps // max(1, -(-steps // chunk))))
-    # what is enough for fewer rows, too: `rows` and `chunk` do not always grow with the batch
-    most = min(batch, tiles * isa.tile_m)
-    floats = most * (units + parts) + gates * units * (most + min(max(at_once, most), most * steps))
+
+    def floats(rows: int) -> int:
+        """What is enough for fewer rows, too: those of a block, and `chunk`, do not always grow with the batch."""
+        most = min(rows, tiles * isa.tile_m)
+        states = most * (3 * units + most_parts)
+        return states + gates * units * (most + min(max(at_once, most), most * steps))
+
     step_ns = STEP_NS + gates * units * (0.5 + 2.0 * (units + features) / FLOPS_PER_NS[isa.name])
     packs, weights = _packs(call, kind, units)
-    work_step = -(-(floats + 2 * most * units) // LINE) * LINE
-    shared = [4 * blocks * LINE * (parts + 1), 4 * blocks * work_step] if parts > 1 else []
+    # a batch of fewer rows may be divided where this one is not: then it finds room and all steps
+    fewer = batch if parts > 1 else call.threads - 1
+    divided = -(-fewer // row_block(fewer, 1, isa, tiles))
+    counters = LINE * (most_parts + 1)
+    work_step = -(-floats(fewer) // LINE) * LINE
+    shared = [4 * divided * counters, 4 * divided * work_step] if most_parts > 1 else []
     states = len(call.outputs) - 1
     sequences = attrs["sequences"]
     walk = Step(
@@ -186,9 +198,9 @@ def _lay(call: Call, kind: str) -> Layout:
         items=blocks * parts,
         nanoseconds=batch * steps * step_ns,
         limit=1,
-        scratch=0 if shared else 4 * floats,
+        scratch=0 if parts > 1 else 4 * floats(batch),
     )
-    clear = [_clear(Ref("work", 0), blocks * LINE * (parts + 1))] if shared else []
+    clear = [_clear(Ref("work", 0), divided * counters)] if shared else []
     return Layout([*clear, walk], packs, work=shared)
 
 

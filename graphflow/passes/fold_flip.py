@@ -40,7 +40,7 @@ def fold_flip(graph: Graph, journal: Journal) -> bool:
             graph.replace_uses(after.outputs[0], new.outputs[0])
             graph.remove(after)
             what = f"{new.op.name} of {'/'.join(new.origin)} writes from the other end"
-            journal.note("fold_flip", after.origin, what)
+            journal.note("fold_flip", after.origin, what, new.origin)
             changed = True
     return changed
 

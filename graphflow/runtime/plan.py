@@ -231,7 +231,8 @@ class _Planner:
         for group in self._groups:
             for planned in group:
                 assert planned.call is not None
-                planned.group, planned.call = group, planned.call._replace(threads=self.threads // len(group))
+                share = self.threads // len(group)
+                planned.group, planned.call = group, planned.call._replace(threads=share, beside=True)
         for planned in self.plan.nodes:
             if planned.kernel is not None and planned.call is not None:
                 planned.windows = windows
@@ -255,7 +256,7 @@ class _Planner:
         node, scaling = planned.node, self.plan.scaling
         values = [value for value in (*node.inputs, *node.outputs) if value is not None]
         number = self._numbers.get(node)
-        key: tuple[Any, ...] | None = None if number is None else (number, call.threads)
+        key: tuple[Any, ...] | None = None if number is None else (number, call.threads, call.beside)
         if self._windows and any(value in self._windows for value in values):
             key = None
         elif key is not None and scaling is not None:
