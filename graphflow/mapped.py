@@ -12,6 +12,9 @@ from typing import Any
 
 import numpy as np
 
+MAPPED_FROM = 16 << 20
+"""Bytes from which weights are, by default, used where they lie in a file; smaller ones are copied."""
+
 DROP_FROM = 1 << 20
 """Bytes from which letting go is worth a call of the system."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graphflow.errors import ArgumentError, ModelFormatError
+from graphflow.mapped import MAPPED_FROM
 
 MIB = 1 << 20
 GIB = 1 << 30
@@ -27,7 +28,7 @@ class _Budgets(NamedTuple):
     integer_digits: int = 40
     array_bytes: int = 8 * GIB
     total_bytes: int = 16 * GIB
-    mapped_from: int = 16 * MIB
+    mapped_from: int = MAPPED_FROM
 
 
 class Limits(_Budgets):

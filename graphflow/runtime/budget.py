@@ -15,10 +15,8 @@ from graphflow.ir.graph import Graph, Node, Value
 from graphflow.kernels.isa import Isa
 from graphflow.kernels.packing import panel_floats
 from graphflow.kernels.winograd import surplus, winograd_floats
+from graphflow.mapped import MAPPED_FROM
 from graphflow.spec import element_count
-
-MAPPED_FROM = 16 << 20
-"""Bytes from which weights may lie askew in a mapped file, so that a copy is read instead."""
 
 
 def with_winograd(graph: Graph, isa: Isa | None, most: int | None) -> frozenset[Node] | None:
@@ -40,6 +38,7 @@ def with_winograd(graph: Graph, isa: Isa | None, most: int | None) -> frozenset[
         kernel = node.inputs[1] if node.op.name == "conv" else None
         if kernel is None or isa is None:
             continue
+        # from this size on weights may lie askew in a mapped file, so that a copy is read instead
         held = kernel.node is not None or 4 * (element_count(kernel.spec.shape) or 0) >= MAPPED_FROM
         out = node.outputs[0].spec.shape[1:-1]
         asked = surplus(kernel.spec.shape, out, node.attrs, isa, held, kernel.use_count == 1)
