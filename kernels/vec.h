@@ -150,9 +150,9 @@ GF_INLINE gf_vec v_abs(gf_vec a) { return (gf_vec)((gf_bits)a & 0x7fffffff); }
 GF_INLINE gf_vec v_max(gf_vec a, gf_vec b) { return v_if_nan(a, v_greater(a, b)); }
 GF_INLINE gf_vec v_min(gf_vec a, gf_vec b) { return v_if_nan(a, v_lesser(a, b)); }
 
-/* v_quotient wants a finite b that is no power of two, used in many quotients. The greater of both, b where they are
- * equal or either is NaN: v_greater, and the lesser: v_lesser. a where it is NaN, else b: v_if_nan. Lanes where either is NaN: v_nans; those of f and these: v_more_nans; of f and g:
- * v_all_nans. NaN in such lanes: v_put_nans. */
+/* v_quotient wants a finite b that is no power of two, used in many quotients. v_greater: the greater of both, b where
+ * they are equal or either is NaN; v_lesser: the lesser. v_if_nan: a where it is NaN, else b. v_nans: the lanes where
+ * either is NaN; v_more_nans: those of f and these; v_all_nans: those of f and g. v_put_nans: NaN in such lanes. */
 
 /* Fused where v_fma is, so that a scalar tail gives the bits of a vector body. */
 GF_INLINE float s_fma(float a, float b, float c)
