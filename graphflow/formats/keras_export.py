@@ -43,9 +43,12 @@ class Exporter:
         if isinstance(one, Model):
             return ("Sequential" if isinstance(one, Sequential) else "Functional"), None
         name = type(one).__name__
-        if name in ABSENT[self.dialect] or id(one) in self.differ:
-            return name, OWN + name
-        return name, registered(type(one))
+        return name, OWN + name if id(one) in self.differ else self._registered(type(one))
+
+    def _registered(self, cls: type[Layer]) -> str | None:
+        """The registered name of a user's class, or of one of ours that the dialect does not have."""
+        users = registered(cls)
+        return OWN + cls.__name__ if users is None and cls.__name__ in ABSENT[self.dialect] else users
 
     def arguments(self, one: Layer) -> Config:
         """A layer's arguments in the dialect.
@@ -72,8 +75,7 @@ class Exporter:
             return self.layer(found)
         cls, name = described["class"], described["class_name"]
         config = self.values.arguments(name, described["config"], f"{where}, layer {name}")
-        own = OWN + name if name in ABSENT[self.dialect] else registered(cls)
-        return self.described(name, own, config)
+        return self.described(name, self._registered(cls), config)
 
     def _held(self, described: Config) -> Layer | None:
         """The layer that a description inside another layer's arguments was made of, where it can be told."""

@@ -89,6 +89,21 @@ def test_a_class_of_that_name_from_elsewhere_is_the_users(tmp_path: Path, module
     assert type(back.get_layer("scale")) is Mine
 
 
+@pytest.mark.parametrize("ending", ["keras", "h5"])
+def test_a_users_class_of_that_name_is_written_as_the_users(tmp_path: Path, ending: str) -> None:
+    class Doubling(Layer):
+        def call(self, inputs: Any) -> Any:
+            return inputs * 2
+
+    Doubling.__name__ = "LayerScale"
+    x = Input((2, 3), name="x")
+    Model(x, Doubling(name="scale")(x)).save(path := tmp_path / f"model.{ending}")
+    with pytest.raises(ModelFormatError, match="LayerScale"):
+        graphflow.load_model(path)
+    back = graphflow.load_model(path, custom_objects={"LayerScale": Doubling})
+    np.testing.assert_array_equal(back.predict(X, verbose=0), X * 2)
+
+
 def test_what_they_refuse() -> None:
     with pytest.raises(ShapeError, match=r"projection_dim 3 must be the number of channels"):
         LayerScale(1.0, 3)(Input((2, 4)))
