@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,7 +28,6 @@ class Bad(NamedTuple):
     text: str = ""
 
 
-@dataclass(slots=True)
 class Block:
     """Consecutive rows of a source.
 
@@ -37,18 +35,39 @@ class Block:
         start: the first row's number in the source.
         rows: how many rows it stands for, bad ones included.
         columns: the good rows; numbers as arrays, text and JSON values as object arrays. Columns that a source was told
-            to give together may be one matrix, under the name that `beside` gives them.
+            to give together may be one matrix, under the name that `beside` gives them. Or a function that makes them:
+            it is called when they are first looked at, by the thread that needs them.
         bad: the other rows, in order.
         cursor: where the source stands behind this block, for sources that can not count; None for those that can.
         lines: the file and line of each good row, where it is text.
     """
 
-    start: int
-    rows: int
-    columns: Columns
-    bad: list[Bad] = field(default_factory=list)
-    cursor: Cursor | None = None
-    lines: list[tuple[str, int]] | None = None
+    __slots__ = ("_columns", "bad", "cursor", "lines", "rows", "start")
+
+    def __init__(
+        self,
+        start: int,
+        rows: int,
+        columns: Columns | Callable[[], Columns],
+        bad: Sequence[Bad] = (),
+        cursor: Cursor | None = None,
+        lines: list[tuple[str, int]] | None = None,
+    ) -> None:
+        self.start, self.rows = start, rows
+        self._columns = columns
+        self.bad = list(bad)
+        self.cursor, self.lines = cursor, lines
+
+    @property
+    def columns(self) -> Columns:
+        """The good rows."""
+        if callable(self._columns):
+            self._columns = self._columns()
+        return self._columns
+
+    @columns.setter
+    def columns(self, columns: Columns) -> None:
+        self._columns = columns
 
     def good_rows(self) -> Array:
         """The numbers of the good rows."""

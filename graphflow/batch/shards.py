@@ -101,10 +101,10 @@ class ShardRunner:
         self._mapper, self._post = mapper, post
         self.times = times or Times()
         self._told = told or (lambda rows: None)
-        self._held: list[Work] = []
         self._commit: Callable[[Entry], None] = lambda entry: None
         self._row = 0
         self._at_end = threading.Event()
+        self._every = np.arange(settings.block_rows)
 
     def run(
         self,
@@ -130,7 +130,7 @@ class ShardRunner:
             DataError: a bad row, if the policy is to stop.
         """
         size = self.settings.shard_rows
-        self._held, self._commit = [], commit
+        self._commit = commit
         self._row = first * size if row is None else row
         self._at_end.clear()
         columns = self._mapper.columns(self.settings.ids)
@@ -141,8 +141,8 @@ class ShardRunner:
             self._until(blocks, end),
             self._prepare,
             self._run,
+            self._ends,
             self._write,
-            self._finish,
             self.times,
             depth=waiting_blocks(self.settings.block_rows, self.model.bytes_per_row()[0]),
             runners=runners,
@@ -152,10 +152,9 @@ class ShardRunner:
 
     def run_empty(self, commit: Callable[[Entry], None]) -> None:
         """Do the one shard of a source that has no rows."""
-        self._held, self._commit, self._row = [], commit, 0
+        self._commit, self._row = commit, 0
         empty = np.zeros(0, np.int64)
-        self._held = [Work(Block(0, 0, {name: objects([]) for name in self.settings.ids}), None, empty, [])]
-        self._write_shard()
+        self._write([Work(Block(0, 0, {name: objects([]) for name in self.settings.ids}), None, empty, [])])
 
     def _until(self, blocks: Iterator[Block], end: int | None) -> Iterator[Block]:
         for block in blocks:
@@ -177,7 +176,7 @@ class ShardRunner:
         if not rows:
             return Work(block, None, np.zeros(0, np.int64), block.bad)
         try:
-            return Work(block, self._mapper(block.columns), np.arange(rows), block.bad)
+            return Work(block, self._mapper(block.columns), self._every[:rows], block.bad)
         except (ArgumentTypeError, MemoryError):
             raise
         except Exception as error:
@@ -225,18 +224,11 @@ class ShardRunner:
 
     # write
 
-    def _write(self, work: Work) -> None:
-        self._held.append(work)
-        end = work.block.start + work.block.rows
-        if end % self.settings.shard_rows == 0:
-            self._write_shard()
+    def _ends(self, work: Work) -> bool:
+        return (work.block.start + work.block.rows) % self.settings.shard_rows == 0
 
-    def _finish(self) -> None:
-        if self._held:
-            self._write_shard()
-
-    def _write_shard(self) -> None:
-        held, self._held = self._held, []
+    def _write(self, held: list[Work]) -> None:
+        """Write the blocks of a shard."""
         start = held[0].block.start
         shard = start // self.settings.shard_rows
         columns = self._columns(held)

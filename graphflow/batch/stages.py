@@ -2,7 +2,8 @@
 
     read  ->  prepare (columns to inputs)  ->  run (the calling thread, and others beside it)  ->  write (whole shards)
 
-Where preparing takes little of Python's time the reader does it, which saves a thread and its hand-over: `apart`.
+Where preparing takes little of Python's time it has no thread of its own, which saves a hand-over (`apart`): the thread
+that runs the block does it if there are several, each with its own block, else the reader.
 
 The kernels run without the interpreter's lock, so reading and writing go on meanwhile. Several threads may run blocks,
 each a block of its own; the writer takes them in the order in which they were read. An exception travels down the
@@ -18,7 +19,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from graphflow.batch.channel import Cancelled, Channel
+from graphflow.batch.channel import Cancelled, Channel, Turns
 
 STAGES = ("reading", "preparing", "running", "writing")
 
@@ -52,30 +53,12 @@ END = object()
 """Behind the last block."""
 
 
-class Seat:
-    """The place of a block in the writer's queue, taken before the block is run."""
-
-    def __init__(self) -> None:
-        self._done = threading.Event()
-        self._item: Any = None
-
-    def fill(self, item: Any) -> None:
-        """Put in what running gave."""
-        self._item = item
-        self._done.set()
-
-    def wait(self) -> Any:
-        """What running gave, once it is there."""
-        self._done.wait()
-        return self._item
-
-
 def run_stages(
     blocks: Iterator[Any],
     prepare: Callable[[Any], Any],
     run: Callable[[Any], Any],
-    write: Callable[[Any], None],
-    finish: Callable[[], None],
+    ends: Callable[[Any], bool],
+    write: Callable[[list[Any]], None],
     times: Times,
     depth: int = 2,
     runners: int = 1,
@@ -86,28 +69,38 @@ def run_stages(
     Args:
         blocks: what is read.
         prepare, run: from what the stage before gave to what the next one takes.
-        write: takes what `run` gave.
-        finish: called in the writer's thread behind the last block.
+        ends: whether what `run` gave is the last of a shard.
+        write: takes what `run` gave for the blocks of a shard; the last one may be short of some.
         times: where busy time is counted.
         depth: how many blocks may wait in each queue.
         runners: how many threads call `run`, each with another block; their busy time counts as a mean.
-        apart: whether `prepare` has a thread of its own; else the reader's calls it.
+        apart: whether `prepare` has a thread of its own; else those that run call it, or the reader's where one runs.
 
     Raises:
-        Exception: whatever a stage raised, once the blocks before it are through.
+        Exception: whatever a stage raised, once the shards before it are through.
         KeyboardInterrupt: at once.
 
     Example:
         >>> done = []
-        >>> run_stages(iter([1, 2, 3]), lambda x: x + 1, lambda x: x * 10, done.append, lambda: None, Times())
+        >>> run_stages(iter([1, 2, 3]), lambda x: x + 1, lambda x: x * 10, lambda x: x == 30, done.append, Times())
         >>> done
-        [20, 30, 40]
+        [[20, 30], [40]]
     """
-    read, ready, made = Channel(depth), Channel(depth), Channel(depth)
-    channels = (read, ready, made)
+    held: list[Any] = []
+
+    def gather(item: Any) -> None:
+        if not _is_last(item):
+            held.append(item)
+        if item is END or not _is_last(item) and ends(item):
+            if held:
+                whole.put(held.copy())
+            held.clear()
+        if _is_last(item):
+            whole.put(item)
+
+    read, ready, whole = Channel(depth), Turns(depth, depth + runners, gather), Channel(1)
+    channels = (read, ready, whole)
     failed: list[BaseException] = []
-    order = threading.Lock()
-    ended: list[bool] = []
 
     def reader() -> None:
         while True:
@@ -117,11 +110,9 @@ def run_stages(
             except BaseException as error:
                 item = Failure(error)
             times.add("reading", time.perf_counter() - start)
-            if apart:
-                read.put(item)
-            else:
+            if not apart and runners == 1:
                 item = _through(item, prepare, times, "preparing")
-                ready.put(item)
+            (read if apart else ready).put(item)
             if _is_last(item):
                 return
 
@@ -134,35 +125,26 @@ def run_stages(
 
     def runner() -> None:
         while True:
-            seat, item = Seat(), END
-            try:
-                with order:
-                    if ended:
-                        return
-                    item = ready.get()
-                    if _is_last(item):
-                        ended.append(True)
-                    made.put(seat)
-                item = _through(item, run, times, "running", runners)
-            except BaseException as error:
-                item = Failure(error)
-                raise
-            finally:
-                seat.fill(item)
-            if _is_last(item):
+            taken = ready.take()
+            if taken is None:
                 return
+            number, item = taken
+            if not apart and runners > 1:
+                item = _through(item, prepare, times, "preparing", runners)
+            item = _through(item, run, times, "running", runners)
+            if _is_last(item):
+                ready.close()
+            ready.give(number, item)
 
     def writer() -> None:
         while True:
-            item = made.get().wait()
-            start = time.perf_counter()
-            if isinstance(item, Failure):
-                raise item.error
-            if item is END:
-                finish()
-                times.add("writing", time.perf_counter() - start)
+            items = whole.get()
+            if isinstance(items, Failure):
+                raise items.error
+            if items is END:
                 return
-            write(item)
+            start = time.perf_counter()
+            write(items)
             times.add("writing", time.perf_counter() - start)
 
     def guarded(stage: Callable[[], None]) -> Callable[[], None]:

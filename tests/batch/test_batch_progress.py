@@ -68,6 +68,11 @@ def test_the_limiting_stage_is_named(tmp_path: Path) -> None:
     assert "the limiting stage was preparing" in str(report)
 
 
+def each(item: Any) -> bool:
+    """Each block is a shard."""
+    return True
+
+
 def test_stages_overlap_and_keep_order() -> None:
     def pause(item: int) -> int:
         time.sleep(0.01)
@@ -75,7 +80,7 @@ def test_stages_overlap_and_keep_order() -> None:
 
     done: list[int] = []
     start = time.perf_counter()
-    run_stages((pause(i) for i in range(20)), pause, pause, lambda i: done.append(pause(i)), lambda: None, Times())
+    run_stages((pause(i) for i in range(20)), pause, pause, each, lambda i: done.extend(map(pause, i)), Times())
     assert done == list(range(20))
     assert time.perf_counter() - start < 0.6, "four stages of 0.2 s one after another would take 0.8 s"
 
@@ -88,8 +93,8 @@ def test_several_runners_overlap_and_keep_order() -> None:
     done: list[int] = []
     start = time.perf_counter()
     times = Times()
-    run_stages(iter(range(24)), lambda i: i, run, done.append, lambda: done.append(-1), times, runners=4)
-    assert done == [*range(24), -1]
+    run_stages(iter(range(24)), lambda i: i, run, each, done.extend, times, runners=4)
+    assert done == list(range(24))
     assert time.perf_counter() - start < 0.3, "24 blocks one after another would take 0.4 s"
     assert times.seconds["running"] < 0.2, "the busy time of several threads counts as a mean"
 
@@ -103,14 +108,15 @@ def test_an_interrupt_of_one_runner_ends_all(runners: int) -> None:
 
     done: list[int] = []
     with pytest.raises(KeyboardInterrupt):
-        run_stages(iter(range(1000)), lambda i: i, run, done.append, lambda: None, Times(), runners=runners)
+        run_stages(iter(range(1000)), lambda i: i, run, each, done.extend, Times(), runners=runners)
     assert done == list(range(len(done)))
     assert len(done) <= 5
 
 
 @pytest.mark.parametrize("runners", [1, 3])
+@pytest.mark.parametrize("apart", [False, True])
 @pytest.mark.parametrize("stage", range(4))
-def test_what_a_stage_raises_comes_out_behind_the_blocks_before(stage: int, runners: int) -> None:
+def test_what_a_stage_raises_comes_out_behind_the_blocks_before(stage: int, apart: bool, runners: int) -> None:
     done: list[int] = []
 
     def fail(at: int, item: int) -> int:
@@ -123,10 +129,11 @@ def test_what_a_stage_raises_comes_out_behind_the_blocks_before(stage: int, runn
             (fail(0, i) for i in range(100)),
             lambda i: fail(1, i),
             lambda i: fail(2, i),
-            lambda i: done.append(fail(3, i)),
-            lambda: done.append(-1),
+            each,
+            lambda i: done.append(fail(3, *i)),
             Times(),
             runners=runners,
+            apart=apart,
         )
     assert done == list(range(7))
 

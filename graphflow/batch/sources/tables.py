@@ -249,8 +249,13 @@ def _cut(made: Columns, bad: list[Bad], row: int, at: int, rows: int) -> Piece:
 
 
 def _block(held: list[Piece], start: int, rows: int, together: Sequence[Sequence[str]]) -> Block:
-    """The rows of parts of pieces; sets of columns that only stand side by side become the rows of a matrix at once."""
+    """The rows of parts of pieces."""
     full = [columns for columns, _, _ in held if columns]
+    return Block(start, rows, lambda: _columns(full, together), [one for _, _, bad in held for one in bad])
+
+
+def _columns(full: list[Columns], together: Sequence[Sequence[str]]) -> Columns:
+    """The columns of pieces behind each other; sets that only stand side by side become the rows of a matrix at once."""
     names = dict.fromkeys(full[0] if full else ())
     columns: Columns = {}
     for wanted in together:
@@ -263,4 +268,4 @@ def _block(held: list[Piece], start: int, rows: int, together: Sequence[Sequence
         if len({(part.dtype, part.shape[1:]) for part in parts}) > 1:
             parts = [objects(list(part)) for part in parts]
         columns[name] = joined(parts)
-    return Block(start, rows, columns, [one for _, _, bad in held for one in bad])
+    return columns
