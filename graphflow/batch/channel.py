@@ -54,6 +54,16 @@ class Channel:
             self._changed.notify_all()
             return item
 
+    def look(self) -> Any:
+        """The next item, when there is one; it keeps its place until `get` takes it.
+
+        Raises:
+            Cancelled: the job is being stopped.
+        """
+        with self._changed:
+            self._wait_while(self._empty)
+            return self._items[0]
+
     def cancel(self) -> None:
         """Let both sides end."""
         with self._changed:

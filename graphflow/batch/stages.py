@@ -6,9 +6,9 @@ Where preparing takes little of Python's time it has no thread of its own, which
 that runs the block does it if there are several, each with its own block, else the reader.
 
 The kernels run without the interpreter's lock, so reading and writing go on meanwhile. Several threads may run blocks,
-each a block of its own; the writer takes them in the order in which they were read. An exception travels down the
-queues behind the blocks before it: what came before it is still written. A stop (Ctrl-C) ends all at once; the writer
-finishes the shard that it is writing.
+each a block of its own; these are gathered in the order in which they were read, and the writer is woken for a whole
+shard. An exception travels down the queues behind the blocks before it: the shards before it are still written. A stop
+(Ctrl-C) ends all at once; the writer finishes the shard that it is writing.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def run_stages(
         ends: whether what `run` gave is the last of a shard.
         write: takes what `run` gave for the blocks of a shard; the last one may be short of some.
         times: where busy time is counted.
-        depth: how many blocks may wait in each queue.
+        depth: how many blocks may wait in each queue. While one shard is written another is gathered, and no third.
         runners: how many threads call `run`, each with another block; their busy time counts as a mean.
         apart: whether `prepare` has a thread of its own; else those that run call it, or the reader's where one runs.
 
@@ -89,13 +89,13 @@ def run_stages(
     held: list[Any] = []
 
     def gather(item: Any) -> None:
-        if not _is_last(item):
+        last = _is_last(item)
+        if not last:
             held.append(item)
-        if item is END or not _is_last(item) and ends(item):
-            if held:
-                whole.put(held.copy())
+        if held and (item is END if last else ends(item)):
+            whole.put(held.copy())
             held.clear()
-        if _is_last(item):
+        if last:
             whole.put(item)
 
     read, ready, whole = Channel(depth), Turns(depth, depth + runners, gather), Channel(1)
@@ -138,7 +138,7 @@ def run_stages(
 
     def writer() -> None:
         while True:
-            items = whole.get()
+            items = whole.look()
             if isinstance(items, Failure):
                 raise items.error
             if items is END:
@@ -146,6 +146,8 @@ def run_stages(
             start = time.perf_counter()
             write(items)
             times.add("writing", time.perf_counter() - start)
+            del items
+            whole.get()
 
     def guarded(stage: Callable[[], None]) -> Callable[[], None]:
         def body() -> None:

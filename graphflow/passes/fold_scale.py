@@ -223,8 +223,7 @@ class _Folding:
         rewriter = Rewriter(self.graph, run[-1])
         channels, dtype = dimension(source.spec.shape[-1]), source.spec.dtype
         scale, shift = (
-            None if one is None else ops.cast(_spread(one, channels), dtype)
-            for one in self._numbers(rewriter, run)
+            None if one is None else ops.cast(_spread(one, channels), dtype) for one in self._numbers(rewriter, run)
         )
         mean, variance = np.zeros(channels, dtype), np.ones(channels, dtype)
         new = ops.batch_norm(rewriter.tensor(source), mean, variance, scale, shift, epsilon=0.0)

@@ -13,9 +13,7 @@ import pytest
 from batch_models import vector_model, vectors
 
 from graphflow.batch import Job, progress
-from graphflow.batch.channel import Cancelled, Channel
 from graphflow.batch.model import JobModel, sizes
-from graphflow.batch.stages import Times, run_stages
 from graphflow.errors import ArgumentError, ArgumentTypeError
 
 MODEL = vector_model()
@@ -66,86 +64,6 @@ def test_the_limiting_stage_is_named(tmp_path: Path) -> None:
     assert report.rows_per_second == pytest.approx(200 / report.seconds)
     assert report.peak_memory > 10e6
     assert "the limiting stage was preparing" in str(report)
-
-
-def each(item: Any) -> bool:
-    """Each block is a shard."""
-    return True
-
-
-def test_stages_overlap_and_keep_order() -> None:
-    def pause(item: int) -> int:
-        time.sleep(0.01)
-        return item
-
-    done: list[int] = []
-    start = time.perf_counter()
-    run_stages((pause(i) for i in range(20)), pause, pause, each, lambda i: done.extend(map(pause, i)), Times())
-    assert done == list(range(20))
-    assert time.perf_counter() - start < 0.6, "four stages of 0.2 s one after another would take 0.8 s"
-
-
-def test_several_runners_overlap_and_keep_order() -> None:
-    def run(item: int) -> int:
-        time.sleep(0.03 if item % 3 == 0 else 0.01)
-        return item
-
-    done: list[int] = []
-    start = time.perf_counter()
-    times = Times()
-    run_stages(iter(range(24)), lambda i: i, run, each, done.extend, times, runners=4)
-    assert done == list(range(24))
-    assert time.perf_counter() - start < 0.3, "24 blocks one after another would take 0.4 s"
-    assert times.seconds["running"] < 0.2, "the busy time of several threads counts as a mean"
-
-
-@pytest.mark.parametrize("runners", [2, 4])
-def test_an_interrupt_of_one_runner_ends_all(runners: int) -> None:
-    def run(item: int) -> int:
-        if item == 5:
-            raise KeyboardInterrupt
-        return item
-
-    done: list[int] = []
-    with pytest.raises(KeyboardInterrupt):
-        run_stages(iter(range(1000)), lambda i: i, run, each, done.extend, Times(), runners=runners)
-    assert done == list(range(len(done)))
-    assert len(done) <= 5
-
-
-@pytest.mark.parametrize("runners", [1, 3])
-@pytest.mark.parametrize("apart", [False, True])
-@pytest.mark.parametrize("stage", range(4))
-def test_what_a_stage_raises_comes_out_behind_the_blocks_before(stage: int, apart: bool, runners: int) -> None:
-    done: list[int] = []
-
-    def fail(at: int, item: int) -> int:
-        if at == stage and item == 7:
-            raise KeyError(stage)
-        return item
-
-    with pytest.raises(KeyError):
-        run_stages(
-            (fail(0, i) for i in range(100)),
-            lambda i: fail(1, i),
-            lambda i: fail(2, i),
-            each,
-            lambda i: done.append(fail(3, *i)),
-            Times(),
-            runners=runners,
-            apart=apart,
-        )
-    assert done == list(range(7))
-
-
-def test_a_channel_that_is_cancelled_lets_both_sides_go() -> None:
-    channel = Channel(1)
-    channel.put(1)
-    channel.cancel()
-    with pytest.raises(Cancelled):
-        channel.get()
-    with pytest.raises(Cancelled):
-        channel.put(2)
 
 
 def test_sizes_follow_the_bytes_of_a_row() -> None:

@@ -255,7 +255,7 @@ def _block(held: list[Piece], start: int, rows: int, together: Sequence[Sequence
 
 
 def _columns(full: list[Columns], together: Sequence[Sequence[str]]) -> Columns:
-    """The columns of pieces behind each other; sets that only stand side by side become the rows of a matrix at once."""
+    """The columns of pieces behind each other; sets that only stand side by side become the rows of a matrix."""
     names = dict.fromkeys(full[0] if full else ())
     columns: Columns = {}
     for wanted in together:
