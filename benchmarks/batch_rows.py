@@ -10,9 +10,10 @@ import numpy as np
 Array = np.ndarray[Any, Any]
 
 WIDTH = 32
+HIDDEN = 128
 
 
-def vector_model(width: int = WIDTH, hidden: int = 128) -> Any:
+def vector_model(width: int = WIDTH, hidden: int = HIDDEN) -> Any:
     """A small model of vectors: 32 numbers, 128 and 64 hidden ones, one output."""
     from graphflow import Input, Model
     from graphflow.layers import Dense

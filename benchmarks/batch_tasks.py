@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.batch_rows import expand, trivial_model, vector_model
+from benchmarks.batch_rows import HIDDEN, expand, trivial_model, vector_model
 from benchmarks.files import ROOT
 
 Array = np.ndarray[Any, Any]
@@ -33,12 +33,13 @@ def child(task: str, **arguments: Any) -> dict[str, Any]:
 
 
 def load(model: str) -> Any:
-    """A model by name: `vector`, `trivial`, or a file of the cache."""
+    """A model by name: `vector`, `vector-512` with as many hidden units, `trivial`, or a file of the cache."""
     import graphflow
 
-    if model in ("vector", "trivial"):
-        return vector_model() if model == "vector" else trivial_model()
-    return graphflow.load_model(model)
+    name, _, hidden = model.partition("-")
+    if name == "vector":
+        return vector_model(hidden=int(hidden or HIDDEN))
+    return trivial_model() if model == "trivial" else graphflow.load_model(model)
 
 
 def reshaped(shapes: dict[str, list[int]]) -> Callable[[dict[str, Array]], dict[str, Array]]:
