@@ -72,11 +72,14 @@ def vectors(path: Path, rows: int, width: int = WIDTH) -> None:
     made.flush()
 
 
-def write_parquet(path: Path, arrays: dict[str, Array], group: int | None = None, **options: Any) -> None:
+def write_parquet(
+    path: Path, arrays: dict[str, Array], group: int | None = None, nullable: bool = True, **options: Any
+) -> None:
     """Arrays as Parquet: each a column of lists, one alone a column for each number; as pyarrow's defaults have it.
 
     Args:
         group: rows of a row group; None: pyarrow's own number, 2^20.
+        nullable: whether columns are declared as ones that may hold nulls.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -84,9 +87,10 @@ def write_parquet(path: Path, arrays: dict[str, Array], group: int | None = None
     columns = {}
     if [array.ndim for array in arrays.values()] == [2]:
         (array,) = arrays.values()
-        columns = {f"x{index}": array[:, index] for index in range(array.shape[1])}
+        columns = {f"x{index}": pa.array(array[:, index]) for index in range(array.shape[1])}
         arrays = {}
     for name, array in arrays.items():
         size = int(np.prod(array.shape[1:]))
         columns[name] = pa.FixedSizeListArray.from_arrays(pa.array(array.reshape(-1)), size)
-    pq.write_table(pa.table(columns), path, row_group_size=group, **options)
+    schema = pa.schema([pa.field(name, column.type, nullable) for name, column in columns.items()])
+    pq.write_table(pa.table(columns, schema=schema), path, row_group_size=group, **options)
