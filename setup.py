@@ -12,6 +12,7 @@ FLAGS = [
     "-fno-math-errno",
     "-fno-trapping-math",
     "-ffp-contract=off",
+    "-falign-loops=32",
     "-fvisibility=hidden",
     "-g0",
 ]
