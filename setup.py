@@ -16,6 +16,7 @@ FLAGS = [
     "-fvisibility=hidden",
     "-g0",
 ]
+"""Loops begin at 32 bytes, so that their speed does not depend on what stands before them."""
 SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer", "-O1", "-g1"]
 """What `make sanitize` adds, in a folder of its own; the order of the flags lets these have the last word."""
 if os.environ.get("GRAPHFLOW_SANITIZE"):

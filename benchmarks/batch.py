@@ -1,6 +1,6 @@
 """Long jobs beside bare loops: what reading, writing, resuming and showing progress cost.
 
-    python -m benchmarks.batch throughput      memory-mapped .npy and Parquet, beside the bare session in memory
+    python -m benchmarks.batch throughput      .npy and three kinds of Parquet, beside the bare session in memory
     python -m benchmarks.batch peer            Parquet in, Parquet out, beside ONNX Runtime in a loop written by hand
     python -m benchmarks.batch deeplc          2,000,000 rows of four inputs, expanded from sequences: memory
     python -m benchmarks.batch vector          10,000,000 rows of a small vector model: the same

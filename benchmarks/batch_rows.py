@@ -14,7 +14,7 @@ HIDDEN = 128
 
 
 def vector_model(width: int = WIDTH, hidden: int = HIDDEN) -> Any:
-    """A small model of vectors: 32 numbers, 128 and 64 hidden ones, one output."""
+    """A small model of vectors: `width` numbers, `hidden` and half as many hidden ones, one output."""
     from graphflow import Input, Model
     from graphflow.layers import Dense
 

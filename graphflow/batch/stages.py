@@ -89,12 +89,13 @@ def run_stages(
     held: list[Any] = []
 
     def gather(item: Any) -> None:
+        nonlocal held
         last = _is_last(item)
         if not last:
             held.append(item)
         if held and (item is END if last else ends(item)):
-            whole.put(held.copy())
-            held.clear()
+            shard, held = held, []
+            whole.put(shard)
         if last:
             whole.put(item)
 

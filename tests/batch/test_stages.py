@@ -113,8 +113,8 @@ def test_while_a_shard_is_written_one_more_is_gathered(runners: int) -> None:
     arguments = (blocks(), lambda i: i, lambda i: i, lambda i: i % 4 == 3, write, Times(), 2, runners, False)
     job = threading.Thread(target=run_stages, args=arguments)
     job.start()
-    seen = -1
-    while seen != len(read):
+    seen, end = -1, time.monotonic() + 30
+    while (seen < 8 or seen != len(read)) and time.monotonic() < end:
         seen = len(read)
         time.sleep(0.2)
     free.set()
